@@ -1,0 +1,176 @@
+//! The seams between roles. In-process today; a wire implementation can follow without the
+//! roles knowing.
+
+use async_trait::async_trait;
+
+use crate::{
+    AudioMode, CameraId, ChannelId, Credentials, Engine, EngineInUse, ProbeReport, Quality, Reason,
+    RecordMode, RecordingState, Result, Settings, StreamProfile, StreamState, StreamStats,
+    Timestamp, Warning,
+};
+
+/// All an agent needs to know of a camera. Credentials are fetched from the secret store under
+/// [`credentials_key`] at each connection, so a new password needs no restart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraSetup {
+    /// Camera.
+    pub id: CameraId,
+    /// Its channel.
+    pub channel: ChannelId,
+    /// Encodings, the main one first.
+    pub profiles: Vec<StreamProfile>,
+    /// When it records.
+    pub record_mode: RecordMode,
+    /// Which engine.
+    pub engine: Engine,
+    /// What happens to audio.
+    pub audio: AudioMode,
+    /// Seconds without a frame that count as a lost camera.
+    pub watchdog_seconds: u32,
+    /// Grows with every change of address or credentials; a running connection of an older
+    /// revision is ended.
+    pub revision: u64,
+}
+
+/// Name of a camera's credentials in the secret store.
+pub fn credentials_key(camera: &CameraId) -> String {
+    format!("camera/{camera}")
+}
+
+/// Where a camera's streams are, as the agent sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamStatus {
+    /// State.
+    pub state: StreamState,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the next attempt starts.
+    pub retry_at: Option<Timestamp>,
+    /// Which engine receives it.
+    pub engine: Option<EngineInUse>,
+    /// Measured.
+    pub stats: Option<StreamStats>,
+    /// The profile as seen on the wire.
+    pub profile: Option<StreamProfile>,
+    /// Things a person should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// nvr to agent.
+#[async_trait]
+pub trait AgentLink: Send + Sync {
+    /// Adds a camera or replaces its setup; takes effect at once.
+    async fn apply(&self, setup: CameraSetup) -> Result<()>;
+    /// Stops and forgets a camera. Returns when its streams have ended.
+    async fn remove(&self, camera: &CameraId) -> Result<()>;
+    /// Looks at an address. Takes 15 s at most.
+    async fn probe(&self, url: &str, credentials: Option<Credentials>) -> Result<ProbeReport>;
+    /// The state of one stream of a camera; `None` when the agent does not know the camera.
+    fn status(&self, camera: &CameraId, quality: Quality) -> Option<StreamStatus>;
+    /// Version of the GStreamer child program, when it can be run.
+    async fn gstreamer(&self) -> Option<String>;
+}
+
+/// A segment that is being written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenSegment {
+    /// Channel.
+    pub channel: ChannelId,
+    /// Start of the first frame.
+    pub start: Timestamp,
+    /// End of the last fragment on disk.
+    pub end: Timestamp,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// RFC 6381 strings, comma separated.
+    pub codecs: String,
+    /// Continues the run of the segment before.
+    pub continues: bool,
+}
+
+/// nvr to worker.
+#[async_trait]
+pub trait WorkerLink: Send + Sync {
+    /// The segment of this channel that is being written, if it has a fragment on disk.
+    fn open_segment(&self, channel: &ChannelId) -> Option<OpenSegment>;
+    /// Whether footage reaches the disk.
+    fn recording_state(&self, channel: &ChannelId) -> RecordingState;
+    /// Settings took effect; open segments keep the old ones.
+    fn configure(&self, settings: &Settings);
+    /// Length of this channel's segments; `None` is the recorder's setting.
+    fn configure_channel(&self, channel: &ChannelId, segment_seconds: Option<u32>);
+    /// Deletes the local file of a closed segment. Succeeds when it is already gone.
+    async fn delete_segment(&self, channel: &ChannelId, start: Timestamp) -> Result<()>;
+    /// Free and total bytes of the disk with footage.
+    async fn disk_space(&self) -> Option<(u64, u64)>;
+}
+
+/// Number of a run in the nvr's database.
+pub type RunId = i64;
+
+/// A run began: one uninterrupted connection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunStarted {
+    /// Channel.
+    pub channel: ChannelId,
+    /// Wall-clock anchor of the run's time zero.
+    pub start: Timestamp,
+    /// RFC 6381 strings, comma separated.
+    pub codecs: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+/// A segment is complete: written, synced and renamed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SegmentClosed {
+    /// Channel.
+    pub channel: ChannelId,
+    /// Run; `None` when it was adopted after a crash.
+    pub run: Option<RunId>,
+    /// Start of the first frame; also the file name.
+    pub start: Timestamp,
+    /// End of the last frame.
+    pub end: Timestamp,
+    /// Size.
+    pub bytes: u64,
+    /// RFC 6381 strings, comma separated.
+    pub codecs: String,
+    /// Continues the run of the segment before.
+    pub continues: bool,
+}
+
+/// worker and agent to nvr.
+#[async_trait]
+pub trait NvrLink: Send + Sync {
+    /// A run began. The number is used in [`SegmentClosed`].
+    async fn run_started(&self, run: RunStarted) -> Result<RunId>;
+    /// A run ended.
+    async fn run_ended(
+        &self,
+        run: RunId,
+        end: Timestamp,
+        reason: Reason,
+        drift_ppm: Option<f64>,
+    ) -> Result<()>;
+    /// A segment is complete. Idempotent: the same channel and start again changes nothing.
+    async fn segment_closed(&self, segment: SegmentClosed) -> Result<()>;
+    /// Starts of the segments of a channel whose files should be on this disk, ascending, at
+    /// most `limit` with a start greater than `after`.
+    async fn local_segments(
+        &self,
+        channel: &ChannelId,
+        after: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Timestamp>>;
+    /// A segment's file is not there any more.
+    async fn segment_missing(&self, channel: &ChannelId, start: Timestamp) -> Result<()>;
+    /// The state of a stream changed, or its stats did.
+    fn stream_changed(&self, camera: &CameraId, quality: Quality, status: StreamStatus);
+    /// Footage of a channel cannot be written, or can again (`None`).
+    fn storage_changed(&self, channel: &ChannelId, error: Option<String>);
+}
