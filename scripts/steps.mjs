@@ -1,0 +1,50 @@
+// The few things every script does: say, run, stop.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Where cargo puts what it builds. */
+export const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
+
+/** The name of a program on this system. */
+export const program = (name) => (process.platform === 'win32' ? `${name}.exe` : name);
+
+export function say(text) {
+  console.log(`\n==> ${text}`);
+}
+
+export function stop(text) {
+  console.error(`\n${text}`);
+  process.exit(1);
+}
+
+/** Runs a program to its end; stops the script when it fails. */
+export function run(command, args, options = {}) {
+  const shell = process.platform === 'win32' && command === 'npm';
+  const done = spawnSync(command, args, { stdio: 'inherit', cwd: root, shell, ...options });
+  if (done.error) stop(`${command} could not be started: ${done.error.message}`);
+  if (done.status !== 0) stop(`Failed: ${command} ${args.join(' ')}`);
+}
+
+/** `npm ci` in a folder, left out when the lock file is the one installed last. */
+export function npmInstall(folder) {
+  const lock = createHash('sha256').update(readFileSync(join(folder, 'package-lock.json'))).digest('hex');
+  const mark = join(folder, 'node_modules', '.oriel-lock');
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === lock) return;
+  run('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: folder });
+  mkdirSync(dirname(mark), { recursive: true });
+  writeFileSync(mark, lock);
+}
+
+/** Installs the page's dependencies and builds it. */
+export function buildPage() {
+  const ui = join(root, 'ui');
+  npmInstall(ui);
+  run('npm', ['run', '--silent', 'build'], { cwd: ui });
+}
