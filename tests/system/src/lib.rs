@@ -1,1 +1,12 @@
-//! Placeholder until the crate is written.
+//! A recorder as its users run it: the real `orield`, its own data folder, its HTTP API.
+//!
+//! What does not belong here: assertions. They are in `tests/`, one file per promise.
+
+mod api;
+mod live;
+mod process;
+pub mod wait;
+
+pub use api::{Api, Failure};
+pub use live::{LiveSocket, LiveUnit};
+pub use process::{Recorder, RecorderOptions, binary};
