@@ -1,0 +1,139 @@
+// A real recorder for a test worker: `orield serve` on a folder of its own, with test cameras.
+// Any console error or failed page fails the test that caused it.
+import { test as base, expect } from '@playwright/test';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const folder = process.env.ORIEL_BIN_DIR ?? join(import.meta.dirname, '..', '..', 'target', 'debug');
+export const program = (name: string): string => join(folder, process.platform === 'win32' ? `${name}.exe` : name);
+
+export interface Camera {
+  id: string;
+  channel_id: string;
+  name: string;
+  url: string;
+  state: string;
+}
+
+/** The first line of a program's output that matches, or an error when it ends before. */
+export function firstLine(child: ChildProcess, pattern: RegExp): Promise<RegExpMatchArray> {
+  return new Promise((resolve, reject) => {
+    if (!child.stdout) throw new Error('no output');
+    const lines = createInterface({ input: child.stdout });
+    lines.on('line', (line) => {
+      const match = line.match(pattern);
+      if (match) resolve(match);
+    });
+    child.once('exit', (code) => reject(new Error(`ended with ${code}`)));
+    child.once('error', reject);
+  });
+}
+
+export async function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export class Recorder {
+  readonly data = mkdtempSync(join(tmpdir(), 'oriel-e2e-'));
+  private child?: ChildProcess;
+  private cameras: ChildProcess[] = [];
+  base = '';
+  link = '';
+  token = '';
+
+  async start(demoList?: string): Promise<void> {
+    const port = await freePort();
+    const args = ['serve', '--data', this.data, '--listen', `127.0.0.1:${port}`];
+    if (demoList) args.push('--demo-cameras', demoList);
+    const env = { ...process.env, ORIEL_SECRETS: 'file' };
+    this.child = spawn(program('orield'), args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    this.link = (await firstLine(this.child, /(http:\/\/\S+\/open\?code=\S+)/))[1];
+    this.base = `http://127.0.0.1:${port}`;
+    this.token = execFileSync(program('orield'), ['token', '--data', this.data], { env, encoding: 'utf8' }).trim();
+  }
+
+  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await fetch(`${this.base}/api${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.token}`, 'content-type': 'application/json' },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  /** Starts the demonstration cameras and gives the list the recorder can be started with. */
+  async demoCameras(): Promise<string> {
+    const list = join(this.data, 'demo.json');
+    const child = spawn(program('oriel-demo-cameras'), ['--out', list], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.cameras.push(child);
+    await firstLine(child, /ready/);
+    return list;
+  }
+
+  /** A small test camera; gives its address. */
+  async camera(...args: string[]): Promise<string> {
+    const child = spawn(program('oriel-test-camera'), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.cameras.push(child);
+    return (await firstLine(child, /(rtsp:\/\/\S+)/))[1];
+  }
+
+  async newLink(): Promise<string> {
+    const out = execFileSync(program('orield'), ['link', '--data', this.data], { env: { ...process.env, ORIEL_SECRETS: 'file' }, encoding: 'utf8' });
+    const link = out.match(/http:\/\/\S+/)?.[0];
+    if (!link) throw new Error(`no link in: ${out}`);
+    return link;
+  }
+
+  async stop(): Promise<void> {
+    for (const camera of this.cameras) camera.kill('SIGKILL');
+    if (this.child && this.child.exitCode === null) {
+      const ended = new Promise((resolve) => this.child?.once('exit', resolve));
+      this.child.kill('SIGTERM');
+      const late = setTimeout(() => this.child?.kill('SIGKILL'), 10_000);
+      await ended;
+      clearTimeout(late);
+    }
+    rmSync(this.data, { recursive: true, force: true });
+  }
+
+  note(name: string, text: string): string {
+    const path = join(this.data, name);
+    writeFileSync(path, text);
+    return path;
+  }
+}
+
+export const test = base.extend<{ strict: void }, { recorder: Recorder }>({
+  recorder: [
+    async ({}, use) => {
+      const recorder = new Recorder();
+      await use(recorder);
+      await recorder.stop();
+    },
+    { scope: 'worker' },
+  ],
+  // Every test fails on an error in the console or an exception in the page.
+  strict: [
+    async ({ page }, use) => {
+      const faults: string[] = [];
+      page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
+      page.on('pageerror', (error) => faults.push(String(error)));
+      await use();
+      expect(faults, 'errors in the console').toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+export { expect };
