@@ -48,3 +48,12 @@ export function buildPage() {
   npmInstall(ui);
   run('npm', ['run', '--silent', 'build'], { cwd: ui });
 }
+
+/** A program from the Rust registry that tests use, built once into the target folder. */
+export function cargoTool(name, version) {
+  const tools = join(target, 'tools');
+  const mark = join(tools, `${name}-${version}`);
+  if (existsSync(mark)) return;
+  run('cargo', ['install', name, '--version', version, '--locked', '--root', tools, '--force']);
+  writeFileSync(mark, '');
+}

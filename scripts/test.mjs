@@ -1,7 +1,7 @@
 // npm test: installs what is missing and runs every test there is.
 
 import { join } from 'node:path';
-import { buildPage, npmInstall, root, run, say, target } from './steps.mjs';
+import { buildPage, cargoTool, npmInstall, root, run, say, target } from './steps.mjs';
 import { requireSystem } from './system.mjs';
 
 const began = Date.now();
@@ -33,6 +33,9 @@ await step('Rust: unit, crate, system and tidy tests', () => cargo('test', '--wo
 await step('Page in a browser, on the real recorder', () =>
   run('npx', ['playwright', 'test', '--config', 'tests/e2e/playwright.config.ts'], { env }),
 );
-await step('The real window', () => run('node', ['--test', '--test-reporter=spec', 'tests/e2e/desktop/'], { env }));
+await step('The real window', () => {
+  cargoTool('tauri-driver', '2.1.0');
+  run('node', ['--test', '--test-reporter=spec', 'tests/e2e/desktop/window.test.mjs'], { env });
+});
 
 console.log(`\n${times.join('\n')}\n${((Date.now() - began) / 1000).toFixed(0).padStart(6)} s  in all. Everything passed.`);
