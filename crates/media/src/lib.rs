@@ -3,9 +3,22 @@
 //! What does not belong here: files, sockets, clocks, GStreamer, and anything that knows what a
 //! camera or a database is. Every reader in this crate treats its input as hostile.
 
+mod boxes;
+pub mod codec;
+pub mod cut;
 pub mod format;
+pub mod fragment;
 pub mod frame;
 pub mod ingest;
+pub mod init;
+pub mod segment;
 
+pub use codec::{
+    AacConfig, ConfigError, aac_codec_string, aac_config, avc_codec_string, hevc_codec_string,
+};
+pub use cut::Cutter;
 pub use format::{AudioCodec, AudioTrack, Format, TrackKind, VideoCodec, VideoTrack};
+pub use fragment::{Fragment, Fragmenter, build_fragment, rescale};
 pub use frame::Frame;
+pub use init::{BuildError, InitSegment, SegmentMark};
+pub use segment::{FragmentRef, SegmentHeader, build_index};
