@@ -1,5 +1,5 @@
 //! The encrypted file on a real disk.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::{fs, path::Path};
 
