@@ -1,0 +1,146 @@
+//! Which tracks of a stream are received, and what they are.
+
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+use oriel_api::AudioMode;
+use oriel_media::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
+use retina::{
+    client::Stream,
+    codec::{AudioParameters, ParametersRef, VideoParameters, VideoParametersCodec},
+};
+
+use crate::{CameraError, refusal::codec_name};
+
+/// What a camera sends as audio, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceAudio {
+    /// None, or not wanted.
+    None,
+    /// Recorded as it comes.
+    Ready(AudioTrack),
+    /// Has to be converted to AAC first. Frame times are in `sample_rate`, the RTP clock: 8000
+    /// for G.722 too (RFC 3551 section 4.5.2).
+    Convert {
+        /// `pcmu`, `pcma`, `g722`, `g726` or `l16`.
+        codec: &'static str,
+        /// Hertz.
+        sample_rate: u32,
+        /// Channels.
+        channels: u16,
+    },
+    /// Cannot be received here.
+    LeftOut {
+        /// As the camera names it.
+        codec: String,
+    },
+}
+
+/// Codecs the child program converts, by their RTP names.
+const CONVERTIBLE: [(&str, &str); 5] = [
+    ("pcmu", "pcmu"),
+    ("pcma", "pcma"),
+    ("g722", "g722"),
+    ("g726-32", "g726"),
+    ("l16", "l16"),
+];
+
+/// The streams of a session to set up.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub video: usize,
+    pub audio: Option<usize>,
+    pub source_audio: SourceAudio,
+}
+
+/// The first video that can be received and the first audio.
+pub(crate) fn choose(streams: &[Stream], audio: AudioMode) -> Result<Choice, CameraError> {
+    let video = streams
+        .iter()
+        .position(|s| s.media() == "video" && matches!(s.encoding_name(), "h264" | "h265"));
+    let Some(video) = video else {
+        return Err(
+            match streams
+                .iter()
+                .find(|s| matches!(s.media(), "video" | "image"))
+            {
+                Some(other) => CameraError::UnsupportedCodec(codec_name(other.encoding_name())),
+                None => CameraError::NoVideo,
+            },
+        );
+    };
+    let (audio, source_audio) = match audio {
+        AudioMode::Off => (None, SourceAudio::None),
+        AudioMode::Auto => match streams.iter().position(|s| s.media() == "audio") {
+            None => (None, SourceAudio::None),
+            Some(i) => {
+                let what = source_audio(&streams[i]);
+                let take = !matches!(what, SourceAudio::LeftOut { .. });
+                (take.then_some(i), what)
+            }
+        },
+    };
+    Ok(Choice {
+        video,
+        audio,
+        source_audio,
+    })
+}
+
+fn source_audio(stream: &Stream) -> SourceAudio {
+    let name = stream.encoding_name();
+    let left_out = || SourceAudio::LeftOut {
+        codec: codec_name(name),
+    };
+    let Some(ParametersRef::Audio(p)) = stream.parameters() else {
+        return left_out();
+    };
+    if !(8_000..=96_000).contains(&p.clock_rate()) || p.channels().get() > 8 {
+        return left_out();
+    }
+    if name == "mpeg4-generic" {
+        return aac(p).map_or_else(left_out, SourceAudio::Ready);
+    }
+    CONVERTIBLE
+        .iter()
+        .find(|(rtp, _)| *rtp == name)
+        .map_or_else(left_out, |(_, codec)| SourceAudio::Convert {
+            codec,
+            sample_rate: p.clock_rate(),
+            channels: p.channels().get(),
+        })
+}
+
+fn aac(p: &AudioParameters) -> Option<AudioTrack> {
+    if p.extra_data().is_empty() || p.extra_data().len() > 64 {
+        return None;
+    }
+    Some(AudioTrack {
+        codec: AudioCodec::Aac,
+        config: Bytes::copy_from_slice(p.extra_data()),
+        codec_string: p.rfc6381_codec()?.to_owned(),
+        sample_rate: p.clock_rate(),
+        channels: p.channels().get(),
+        frame_samples: p.frame_length().map_or(1024, NonZeroU32::get),
+    })
+}
+
+/// The video track of a stream, once its parameters are known.
+pub(crate) fn video_track(p: &VideoParameters) -> Result<VideoTrack, CameraError> {
+    let codec = match p.codec_params() {
+        VideoParametersCodec::H264 { .. } => VideoCodec::H264,
+        VideoParametersCodec::H265 { .. } => VideoCodec::H265,
+        _ => return Err(CameraError::UnsupportedCodec("jpeg".into())),
+    };
+    let (width, height) = p.pixel_dimensions();
+    if width == 0 || height == 0 {
+        return Err(CameraError::Malformed("its picture has no size"));
+    }
+    Ok(VideoTrack {
+        codec,
+        config: Bytes::copy_from_slice(p.extra_data()),
+        codec_string: p.rfc6381_codec().to_owned(),
+        width,
+        height,
+    })
+}
