@@ -1,1 +1,38 @@
-//! Placeholder until the crate is written.
+//! The only code with SQL: schema, migrations, typed reads and writes.
+//!
+//! One module per table holds its statements, its row type and its functions. What does not
+//! belong here: deciding anything. Callers say what is to be stored and get it back typed; no
+//! secret is ever handed to this crate.
+
+mod audit;
+mod camera;
+mod channel;
+mod codec;
+mod connection;
+mod error;
+mod event;
+mod garbage;
+mod recording;
+mod run;
+mod session;
+mod setting;
+mod store;
+mod stream_profile;
+mod text;
+mod timeline;
+
+#[cfg(test)]
+mod tests;
+
+pub use camera::{CameraChange, CameraRow, NewCamera};
+pub use channel::{ChannelChange, ChannelRow, NewChannel};
+pub use connection::SCHEMA_VERSION;
+pub use error::StoreError;
+pub use event::{EventPage, EventRow, EventSelection, NewEvent};
+pub use garbage::GarbageRow;
+pub use recording::{Inserted, RecordingPage, RecordingRow};
+pub use session::SessionRow;
+pub use store::Store;
+
+/// Result of a storage call.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
