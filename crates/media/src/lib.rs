@@ -11,6 +11,8 @@ pub mod fragment;
 pub mod frame;
 pub mod ingest;
 pub mod init;
+mod movie;
+pub mod read;
 pub mod segment;
 
 pub use codec::{
@@ -21,4 +23,5 @@ pub use format::{AudioCodec, AudioTrack, Format, TrackKind, VideoCodec, VideoTra
 pub use fragment::{Fragment, Fragmenter, build_fragment, rescale};
 pub use frame::Frame;
 pub use init::{BuildError, InitSegment, SegmentMark};
+pub use read::{ReadError, StreamItem, StreamReader};
 pub use segment::{FragmentRef, SegmentHeader, build_index};
