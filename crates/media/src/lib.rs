@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod init;
 mod movie;
 pub mod read;
+pub mod scan;
 pub mod segment;
 
 pub use codec::{
@@ -24,4 +25,5 @@ pub use fragment::{Fragment, Fragmenter, build_fragment, rescale};
 pub use frame::Frame;
 pub use init::{BuildError, InitSegment, SegmentMark};
 pub use read::{ReadError, StreamItem, StreamReader};
+pub use scan::{Scan, ScanError, scan};
 pub use segment::{FragmentRef, SegmentHeader, build_index};
