@@ -157,8 +157,13 @@ impl Fragmenter {
         }
     }
 
-    /// Sets the decode time that is `tfdt` 0 from the next fragment on: the first frame of a
-    /// file. Call it after [`Fragmenter::flush`], or held frames are counted from it too.
+    /// Sets the decode time that is `tfdt` 0 in every fragment given from now on, those of frames
+    /// already held included.
+    ///
+    /// To go on in a new file: [`Fragmenter::push`] the key frame that begins it, write the
+    /// fragment that gives to the old file, then set the key frame's `dts` as base. For audio:
+    /// [`Fragmenter::flush`] to the old file, then set the same moment in its timescale
+    /// ([`rescale`]).
     pub fn set_base(&mut self, base: i64) {
         self.base = base;
     }

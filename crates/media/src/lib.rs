@@ -11,6 +11,7 @@ pub mod fragment;
 pub mod frame;
 pub mod ingest;
 pub mod init;
+pub mod join;
 mod movie;
 pub mod read;
 pub mod scan;
@@ -24,6 +25,7 @@ pub use format::{AudioCodec, AudioTrack, Format, TrackKind, VideoCodec, VideoTra
 pub use fragment::{Fragment, Fragmenter, build_fragment, rescale};
 pub use frame::Frame;
 pub use init::{BuildError, InitSegment, SegmentMark};
+pub use join::{JoinError, Timeline, covering, shift_fragment};
 pub use read::{ReadError, StreamItem, StreamReader};
 pub use scan::{Scan, ScanError, scan};
 pub use segment::{FragmentRef, SegmentHeader, build_index};
