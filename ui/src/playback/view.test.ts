@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { daySpan } from './day';
+import { MIN_SPAN_MS, bars, footageAt, msAt, panned, showing, ticks, under, within, xOf, zoomed } from './view';
+
+const HOUR = 3_600_000;
+const day = { start: 0, end: 24 * HOUR };
+
+describe('zoom and pan', () => {
+  it('keeps the moment under the pointer', () => {
+    const at = 9 * HOUR;
+    let view = day;
+    for (let i = 0; i < 5; i++) {
+      const before = xOf(at, view, 1000);
+      view = zoomed(view, at, 0.8, day);
+      expect(xOf(at, view, 1000)).toBeCloseTo(before);
+    }
+    expect(msAt(xOf(at, view, 1000), view, 1000)).toBeCloseTo(at);
+  });
+  it('ends at a minute and at the day', () => {
+    let view = day;
+    for (let i = 0; i < 100; i++) view = zoomed(view, HOUR, 0.5, day);
+    expect(view.end - view.start).toBe(MIN_SPAN_MS);
+    for (let i = 0; i < 100; i++) view = zoomed(view, HOUR, 2, day);
+    expect(view).toEqual(day);
+  });
+  it('does not leave the day', () => {
+    expect(panned({ start: 0, end: HOUR }, -HOUR, day)).toEqual({ start: 0, end: HOUR });
+    expect(panned({ start: 0, end: HOUR }, 99 * HOUR, day)).toEqual({ start: 23 * HOUR, end: 24 * HOUR });
+    expect(within({ start: -HOUR, end: 99 * HOUR }, day)).toEqual(day);
+  });
+  it('follows a moment only when it leaves', () => {
+    const view = { start: HOUR, end: 2 * HOUR };
+    expect(showing(view, 1.5 * HOUR, day)).toBe(view);
+    expect(showing(view, 5 * HOUR, day)).toEqual({ start: 4.75 * HOUR, end: 5.75 * HOUR });
+  });
+});
+
+describe('ticks', () => {
+  it('are at round times and labels do not collide', () => {
+    for (const span of [60_000, 600_000, HOUR, 6 * HOUR, 24 * HOUR]) {
+      const view = { start: 3 * HOUR + 1234, end: 3 * HOUR + 1234 + span };
+      const labelled = ticks(view, 1000, 'UTC').filter((t) => t.label !== null);
+      expect(labelled.length).toBeGreaterThan(1);
+      for (let i = 1; i < labelled.length; i++) {
+        expect(xOf(labelled[i]?.ms ?? 0, view, 1000) - xOf(labelled[i - 1]?.ms ?? 0, view, 1000)).toBeGreaterThan(70);
+      }
+    }
+    expect(ticks(day, 1000, 'UTC').find((t) => t.label !== null)).toEqual({ ms: 0, label: '00:00' });
+  });
+  it('show the clock of days that are not 24 hours', () => {
+    const spring = daySpan('2026-03-29', 'Europe/Zagreb');
+    const labels = (span: typeof spring): (string | null)[] => ticks(span, 4000, 'Europe/Zagreb').map((t) => t.label).filter((l) => l?.endsWith(':00'));
+    expect(labels(spring)).not.toContain('02:00');
+    expect(labels(spring)).toContain('03:00');
+    const autumn = daySpan('2026-10-25', 'Europe/Zagreb');
+    expect(labels(autumn).filter((l) => l === '02:00')).toHaveLength(2);
+  });
+});
+
+describe('bars', () => {
+  it('clips, merges what cannot be told apart, and shows even a second', () => {
+    expect(bars([{ start: -HOUR, end: HOUR }, { start: HOUR + 1000, end: 2 * HOUR }], day, 2400)).toEqual([{ x: 0, width: 200 }]);
+    expect(bars([{ start: 12 * HOUR, end: 12 * HOUR + 1000 }], day, 2400)).toEqual([{ x: 1200, width: 1 }]);
+    expect(bars([{ start: 25 * HOUR, end: 26 * HOUR }], day, 2400)).toEqual([]);
+  });
+  it('is bounded by the pixels, not by the stretches', () => {
+    const many = Array.from({ length: 50_000 }, (_, i) => ({ start: i * 1700, end: i * 1700 + 1600 }));
+    expect(bars(many, day, 1000).length).toBeLessThanOrEqual(1000);
+  });
+});
+
+describe('under', () => {
+  const stretches = [{ start: 0, end: 100 }, { start: 500, end: 505 }];
+  const holes = [{ start: 100, end: 500, reason: 'off' }];
+  it('tells footage, holes and nothing apart', () => {
+    expect(under(50, stretches, holes, 0).kind).toBe('footage');
+    expect(under(100, stretches, holes, 0)).toEqual({ kind: 'hole', hole: holes[0] });
+    expect(under(900, stretches, holes, 0).kind).toBe('nothing');
+    expect(under(495, stretches, holes, 10)).toMatchObject({ kind: 'footage', span: stretches[1] });
+  });
+  it('starts at the next footage', () => {
+    expect([-5, 50, 100, 502, 505].map((ms) => footageAt(ms, stretches))).toEqual([0, 50, 500, 502, null]);
+  });
+});

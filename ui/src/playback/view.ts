@@ -1,0 +1,130 @@
+// The visible part of the timeline: zoom, pan, ticks, what is under the pointer. Pure.
+
+import { clock, offsetAt, type Span } from './day';
+
+export const MIN_SPAN_MS = 60_000;
+
+export interface Footage extends Span {}
+
+export interface Hole extends Span {
+  /** Sentence for a person, null when nobody knows. */
+  reason: string | null;
+}
+
+export function xOf(ms: number, view: Span, width: number): number {
+  return ((ms - view.start) / (view.end - view.start)) * width;
+}
+
+export function msAt(x: number, view: Span, width: number): number {
+  return view.start + (x / width) * (view.end - view.start);
+}
+
+/** The view, moved and if need be shrunk into the bounds. */
+export function within(view: Span, bounds: Span): Span {
+  const span = Math.min(Math.max(view.end - view.start, MIN_SPAN_MS), bounds.end - bounds.start);
+  const start = Math.min(Math.max(view.start, bounds.start), bounds.end - span);
+  return { start, end: start + span };
+}
+
+/** Zooms so that the moment `at` stays where it is on the screen. `factor` below 1 comes closer. */
+export function zoomed(view: Span, at: number, factor: number, bounds: Span): Span {
+  const span = view.end - view.start;
+  const next = Math.min(Math.max(span * factor, MIN_SPAN_MS), bounds.end - bounds.start);
+  const share = (at - view.start) / span;
+  const start = at - share * next;
+  return within({ start, end: start + next }, bounds);
+}
+
+export function panned(view: Span, byMs: number, bounds: Span): Span {
+  return within({ start: view.start + byMs, end: view.end + byMs }, bounds);
+}
+
+/** The view, moved just so that the moment is in sight; the same object when it already is. */
+export function showing(view: Span, ms: number, bounds: Span): Span {
+  const span = view.end - view.start;
+  if (ms >= view.start && ms <= view.end) return view;
+  return within({ start: ms - span * 0.25, end: ms + span * 0.75 }, bounds);
+}
+
+export interface Tick {
+  ms: number;
+  label: string | null;
+}
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** Distance of labelled ticks, and of the small ones between them. */
+const STEPS: readonly (readonly [number, number])[] = [
+  [5 * SECOND, SECOND], [10 * SECOND, SECOND], [15 * SECOND, 5 * SECOND], [30 * SECOND, 5 * SECOND],
+  [MINUTE, 10 * SECOND], [2 * MINUTE, 30 * SECOND], [5 * MINUTE, MINUTE], [10 * MINUTE, MINUTE],
+  [15 * MINUTE, 5 * MINUTE], [30 * MINUTE, 5 * MINUTE], [HOUR, 10 * MINUTE], [2 * HOUR, 30 * MINUTE],
+  [3 * HOUR, HOUR], [6 * HOUR, HOUR],
+];
+const LABEL_PIXELS = 76;
+
+/** Ticks at round times of the wall clock, labels at least a label's width apart. */
+export function ticks(view: Span, width: number, zone: string): Tick[] {
+  if (width <= 0) return [];
+  const perPixel = (view.end - view.start) / width;
+  const [major, minor] = STEPS.find(([step]) => step / perPixel >= LABEL_PIXELS) ?? [12 * HOUR, HOUR];
+  const found: Tick[] = [];
+  // The wall clock may jump inside the view, so each tick is placed with its own offset.
+  let ms = view.start;
+  while (ms <= view.end && found.length < 2000) {
+    const offset = offsetAt(ms, zone);
+    const round = Math.ceil((ms + offset) / minor) * minor - offset;
+    if (round > view.end) break;
+    // The step to the round time may lead over a jump; then look again from there.
+    const there = offsetAt(round, zone);
+    if (there !== offset && (round + there) % minor !== 0) {
+      ms = round;
+      continue;
+    }
+    const labelled = (round + there) % major === 0;
+    found.push({ ms: round, label: labelled ? clock(round, zone, major < MINUTE) : null });
+    ms = round + 1;
+  }
+  return found;
+}
+
+export interface Bar {
+  x: number;
+  width: number;
+}
+
+/** Stretches as bars in pixels: clipped to the view, never thinner than a pixel, neighbours merged. */
+export function bars(stretches: readonly Span[], view: Span, width: number): Bar[] {
+  const found: Bar[] = [];
+  for (const s of stretches) {
+    if (s.end <= view.start || s.start >= view.end) continue;
+    const x = Math.max(0, xOf(s.start, view, width));
+    const end = Math.max(Math.min(width, xOf(s.end, view, width)), x + 1);
+    const last = found.at(-1);
+    // A hole thinner than half a pixel cannot be seen.
+    if (last && x - (last.x + last.width) < 0.5) last.width = Math.max(last.width, end - last.x);
+    else found.push({ x, width: end - x });
+  }
+  return found;
+}
+
+export type Under = { kind: 'footage'; span: Span } | { kind: 'hole'; hole: Hole } | { kind: 'nothing' };
+
+/** What is at a moment. Footage wins over a hole, and a near stretch wins within `slackMs`. */
+export function under(ms: number, stretches: readonly Span[], holes: readonly Hole[], slackMs: number): Under {
+  const inside = stretches.find((s) => ms >= s.start && ms < s.end);
+  if (inside) return { kind: 'footage', span: inside };
+  const thin = stretches.find((s) => s.end - s.start < slackMs && ms >= s.start - slackMs && ms < s.end + slackMs);
+  if (thin) return { kind: 'footage', span: thin };
+  const hole = holes.find((h) => ms >= h.start && ms < h.end);
+  return hole ? { kind: 'hole', hole } : { kind: 'nothing' };
+}
+
+/** Where playing starts when asked for a moment: there, or at the next footage; null after the last. */
+export function footageAt(ms: number, stretches: readonly Span[]): number | null {
+  for (const s of stretches) {
+    if (ms < s.start) return s.start;
+    if (ms < s.end) return ms;
+  }
+  return null;
+}
