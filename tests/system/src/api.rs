@@ -32,7 +32,11 @@ impl Api {
             .timeout_global(Some(Duration::from_secs(30)))
             .build()
             .into();
-        Self { agent, base: format!("http://{address}"), token: token.to_owned() }
+        Self {
+            agent,
+            base: format!("http://{address}"),
+            token: token.to_owned(),
+        }
     }
 
     /// The owner's token.
@@ -46,20 +50,32 @@ impl Api {
     }
 
     /// Calls a method on a path; the outer error is the connection's, the inner one a refusal.
-    pub fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Result<Value, Failure>> {
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Result<Value, Failure>> {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}/api{path}", self.base))
             .header("authorization", format!("Bearer {}", self.token));
         let mut response = match body {
             Some(body) => self.agent.run(
-                request.header("content-type", "application/json").body(serde_json::to_vec(&body)?)?,
+                request
+                    .header("content-type", "application/json")
+                    .body(serde_json::to_vec(&body)?)?,
             )?,
             None => self.agent.run(request.body(())?)?,
         };
         let status = response.status().as_u16();
-        let body: Value = serde_json::from_str(&response.body_mut().read_to_string()?).unwrap_or(Value::Null);
-        Ok(if (200..300).contains(&status) { Ok(body) } else { Err(Failure { status, body }) })
+        let body: Value =
+            serde_json::from_str(&response.body_mut().read_to_string()?).unwrap_or(Value::Null);
+        Ok(if (200..300).contains(&status) {
+            Ok(body)
+        } else {
+            Err(Failure { status, body })
+        })
     }
 
     /// The bytes at a signed or authorised path.
@@ -70,11 +86,22 @@ impl Api {
             .header("authorization", format!("Bearer {}", self.token))
             .call()?;
         anyhow::ensure!(response.status().is_success(), "{}", response.status());
-        Ok(response.body_mut().with_config().limit(1 << 30).read_to_vec()?)
+        Ok(response
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_vec()?)
     }
 
-    fn ok<T: serde::de::DeserializeOwned>(&self, method: &str, path: &str, body: Option<Value>) -> Result<T> {
-        let value = self.call(method, path, body)?.map_err(|f| anyhow::anyhow!("{method} {path}: {f:?}"))?;
+    fn ok<T: serde::de::DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<T> {
+        let value = self
+            .call(method, path, body)?
+            .map_err(|f| anyhow::anyhow!("{method} {path}: {f:?}"))?;
         serde_json::from_value(value).context("shape of the answer")
     }
 
@@ -122,31 +149,45 @@ impl Api {
     /// What a channel holds since the beginning of the day before.
     pub fn timeline(&self, channel: &str) -> Result<Timeline> {
         let (start, end) = around_now();
-        self.ok("GET", &format!("/channels/{channel}/timeline?start={start}&end={end}"), None)
+        self.ok(
+            "GET",
+            &format!("/channels/{channel}/timeline?start={start}&end={end}"),
+            None,
+        )
     }
 
     /// The signed path of a channel's live socket.
     pub fn live_path(&self, channel: &str) -> Result<String> {
-        let token: Value = self.ok("POST", &format!("/channels/{channel}/stream-token"), Some(json!({})))?;
+        let token: Value = self.ok(
+            "POST",
+            &format!("/channels/{channel}/stream-token"),
+            Some(json!({})),
+        )?;
         Ok(token["url"].as_str().context("url")?.to_owned())
     }
 
     /// Waits until a camera is in a state.
     #[track_caller]
     pub fn wait_state(&self, camera: &str, state: StreamState) -> Camera {
-        wait::within(crate::process::RECONNECT, &format!("the camera is {state:?}"), || {
-            self.camera(camera).ok().filter(|c| c.state == state)
-        })
+        wait::within(
+            crate::process::RECONNECT,
+            &format!("the camera is {state:?}"),
+            || self.camera(camera).ok().filter(|c| c.state == state),
+        )
     }
 
     /// Waits until a camera has so many closed segments.
     #[track_caller]
     pub fn wait_closed(&self, camera: &str, count: usize) -> Vec<Segment> {
-        wait::within(crate::process::RECONNECT, &format!("{count} closed segments"), || {
-            let mut all = self.segments(camera).ok()?;
-            all.retain(|s| s.state == oriel_api::SegmentState::Local);
-            (all.len() >= count).then_some(all)
-        })
+        wait::within(
+            crate::process::RECONNECT,
+            &format!("{count} closed segments"),
+            || {
+                let mut all = self.segments(camera).ok()?;
+                all.retain(|s| s.state == oriel_api::SegmentState::Local);
+                (all.len() >= count).then_some(all)
+            },
+        )
     }
 }
 

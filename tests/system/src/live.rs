@@ -39,7 +39,8 @@ impl LiveSocket {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let request = format!("ws://{address}{path}").into_client_request()?;
-        let (socket, _) = tungstenite::client(request, stream).map_err(|e| anyhow::anyhow!("{e}"))?;
+        let (socket, _) =
+            tungstenite::client(request, stream).map_err(|e| anyhow::anyhow!("{e}"))?;
         Ok(Self(socket))
     }
 
@@ -55,7 +56,9 @@ impl LiveSocket {
                         return Ok(LiveUnit::Init(payload.to_vec()));
                     }
                     let time = |at: usize| -> Result<i64> {
-                        Ok(i64::from_be_bytes(head[at..at + 8].try_into().context("header")?))
+                        Ok(i64::from_be_bytes(
+                            head[at..at + 8].try_into().context("header")?,
+                        ))
                     };
                     return Ok(LiveUnit::Media {
                         kind: head[0],

@@ -23,13 +23,28 @@ pub fn binary(name: &str) -> PathBuf {
         None => {
             BUILT.call_once(|| {
                 let status = Command::new(env!("CARGO"))
-                    .args(["build", "-q", "-p", "orield", "-p", "oriel-gst", "-p", "oriel-testkit"])
+                    .args([
+                        "build",
+                        "-q",
+                        "-p",
+                        "orield",
+                        "-p",
+                        "oriel-gst",
+                        "-p",
+                        "oriel-testkit",
+                    ])
                     .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
                     .status();
-                assert!(status.is_ok_and(|s| s.success()), "the programs under test could not be built");
+                assert!(
+                    status.is_ok_and(|s| s.success()),
+                    "the programs under test could not be built"
+                );
             });
             let here = std::env::current_exe().unwrap_or_default();
-            here.ancestors().find(|a| a.join("orield").exists()).map(Path::to_owned).unwrap_or_default()
+            here.ancestors()
+                .find(|a| a.join("orield").exists())
+                .map(Path::to_owned)
+                .unwrap_or_default()
         }
     };
     folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
@@ -62,7 +77,13 @@ impl Recorder {
         let address = format!("127.0.0.1:{port}");
         let (child, token) = launch(data, &address, &options)?;
         let api = Api::new(&address, &token);
-        Ok(Self { child, data: data.to_owned(), address, options, api })
+        Ok(Self {
+            child,
+            data: data.to_owned(),
+            address,
+            options,
+            api,
+        })
     }
 
     /// Its API, signed in as the owner.
@@ -126,22 +147,40 @@ impl Drop for Recorder {
 
 #[cfg(unix)]
 fn terminate(pid: u32) -> Result<()> {
-    ensure!(Command::new("kill").arg("-TERM").arg(pid.to_string()).status()?.success(), "kill -TERM");
+    ensure!(
+        Command::new("kill")
+            .arg("-TERM")
+            .arg(pid.to_string())
+            .status()?
+            .success(),
+        "kill -TERM"
+    );
     Ok(())
 }
 
 #[cfg(windows)]
 fn terminate(pid: u32) -> Result<()> {
-    ensure!(Command::new("taskkill").args(["/PID", &pid.to_string()]).status()?.success(), "taskkill");
+    ensure!(
+        Command::new("taskkill")
+            .args(["/PID", &pid.to_string()])
+            .status()?
+            .success(),
+        "taskkill"
+    );
     Ok(())
 }
 
 fn launch(data: &Path, address: &str, options: &RecorderOptions) -> Result<(Child, String)> {
     std::fs::create_dir_all(data)?;
-    let log = File::options().create(true).append(true).open(data.join("test.log"))?;
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(data.join("test.log"))?;
     let program = options.program.clone().unwrap_or_else(|| binary("orield"));
     let mut command = Command::new(&program);
-    command.args(["serve", "--listen", address, "--data"]).arg(data);
+    command
+        .args(["serve", "--listen", address, "--data"])
+        .arg(data);
     if let Some(list) = &options.demo_cameras {
         command.arg("--demo-cameras").arg(list);
     }
@@ -151,12 +190,20 @@ fn launch(data: &Path, address: &str, options: &RecorderOptions) -> Result<(Chil
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log);
-    let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))?;
     let stdout = child.stdout.take().context("stdout")?;
     let mut lines = BufReader::new(stdout).lines();
     let ready = loop {
         match lines.next() {
-            Some(line) if line.as_ref().is_ok_and(|l| l.starts_with("Oriel is ready at")) => break true,
+            Some(line)
+                if line
+                    .as_ref()
+                    .is_ok_and(|l| l.starts_with("Oriel is ready at")) =>
+            {
+                break true;
+            }
             Some(Ok(_)) => {}
             _ => break false,
         }
@@ -166,14 +213,21 @@ fn launch(data: &Path, address: &str, options: &RecorderOptions) -> Result<(Chil
     if !ready {
         let _ = child.kill();
         let _ = child.wait();
-        anyhow::bail!("the recorder did not become ready:\n{}", std::fs::read_to_string(data.join("test.log"))?);
+        anyhow::bail!(
+            "the recorder did not become ready:\n{}",
+            std::fs::read_to_string(data.join("test.log"))?
+        );
     }
     let token = Command::new(&program)
         .args(["token", "--data"])
         .arg(data)
         .env("ORIEL_SECRETS", "file")
         .output()?;
-    ensure!(token.status.success(), "orield token: {}", String::from_utf8_lossy(&token.stderr));
+    ensure!(
+        token.status.success(),
+        "orield token: {}",
+        String::from_utf8_lossy(&token.stderr)
+    );
     Ok((child, String::from_utf8(token.stdout)?.trim().to_owned()))
 }
 

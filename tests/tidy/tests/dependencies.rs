@@ -1,6 +1,10 @@
 //! Dependencies point down only, and each heavy thing has one home.
 
-use std::{collections::{BTreeMap, BTreeSet}, path::Path, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    process::Command,
+};
 
 use serde_json::Value;
 
@@ -21,7 +25,11 @@ fn packages() -> BTreeMap<String, Package> {
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&out.stdout).unwrap();
     metadata["packages"]
         .as_array()
@@ -37,7 +45,13 @@ fn packages() -> BTreeMap<String, Package> {
                     .map(|d| d["name"].as_str().unwrap().to_owned())
                     .collect()
             };
-            (p["name"].as_str().unwrap().to_owned(), Package { normal: of(Value::Null), dev: of("dev".into()) })
+            (
+                p["name"].as_str().unwrap().to_owned(),
+                Package {
+                    normal: of(Value::Null),
+                    dev: of("dev".into()),
+                },
+            )
         })
         .collect()
 }
@@ -52,22 +66,71 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oriel-store", &["oriel-api"]),
     ("oriel-camera", &["oriel-api", "oriel-media"]),
     ("oriel-gst", &["oriel-api", "oriel-media"]),
-    ("oriel-agent", &["oriel-api", "oriel-media", "oriel-task", "oriel-camera", "oriel-secrets", "oriel-child"]),
-    ("oriel-worker", &["oriel-api", "oriel-media", "oriel-task", "oriel-child"]),
-    ("oriel-nvr", &["oriel-api", "oriel-task", "oriel-store", "oriel-secrets"]),
-    ("oriel-http", &["oriel-api", "oriel-media", "oriel-task", "oriel-nvr", "oriel-worker", "oriel-child"]),
+    (
+        "oriel-agent",
+        &[
+            "oriel-api",
+            "oriel-media",
+            "oriel-task",
+            "oriel-camera",
+            "oriel-secrets",
+            "oriel-child",
+        ],
+    ),
+    (
+        "oriel-worker",
+        &["oriel-api", "oriel-media", "oriel-task", "oriel-child"],
+    ),
+    (
+        "oriel-nvr",
+        &["oriel-api", "oriel-task", "oriel-store", "oriel-secrets"],
+    ),
+    (
+        "oriel-http",
+        &[
+            "oriel-api",
+            "oriel-media",
+            "oriel-task",
+            "oriel-nvr",
+            "oriel-worker",
+            "oriel-child",
+        ],
+    ),
     (
         "orield",
         &[
-            "oriel-api", "oriel-media", "oriel-task", "oriel-camera", "oriel-secrets", "oriel-store",
-            "oriel-agent", "oriel-worker", "oriel-nvr", "oriel-http", "oriel-child",
+            "oriel-api",
+            "oriel-media",
+            "oriel-task",
+            "oriel-camera",
+            "oriel-secrets",
+            "oriel-store",
+            "oriel-agent",
+            "oriel-worker",
+            "oriel-nvr",
+            "oriel-http",
+            "oriel-child",
         ],
     ),
     ("oriel-desktop", &["oriel-api", "orield"]),
     ("oriel-testkit", &["oriel-api", "oriel-media"]),
-    ("oriel-system-tests", &["oriel-api", "oriel-media", "oriel-testkit", "orield"]),
+    (
+        "oriel-system-tests",
+        &["oriel-api", "oriel-media", "oriel-testkit", "orield"],
+    ),
     ("oriel-tidy", &["oriel-api"]),
-    ("oriel-bench", &["oriel-api", "oriel-media", "oriel-testkit", "oriel-worker", "oriel-store", "oriel-nvr", "oriel-task"]),
+    (
+        "oriel-bench",
+        &[
+            "oriel-api",
+            "oriel-media",
+            "oriel-testkit",
+            "oriel-worker",
+            "oriel-store",
+            "oriel-nvr",
+            "oriel-task",
+        ],
+    ),
 ];
 
 /// A library and the only crates that may use it.
@@ -88,9 +151,14 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 fn dependencies_point_down() {
     let allowed: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
     for (name, package) in packages() {
-        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no place in the layout"));
+        let may = allowed
+            .get(name.as_str())
+            .unwrap_or_else(|| panic!("{name} has no place in the layout"));
         for dependency in package.normal.iter().filter(|d| d.starts_with("orie")) {
-            assert!(may.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+            assert!(
+                may.contains(&dependency.as_str()),
+                "{name} must not depend on {dependency}"
+            );
         }
     }
 }
@@ -102,7 +170,10 @@ fn heavy_libraries_have_one_home() {
             if homes.contains(&name.as_str()) {
                 continue;
             }
-            assert!(!package.normal.contains(*library), "{library} does not belong in {name}");
+            assert!(
+                !package.normal.contains(*library),
+                "{library} does not belong in {name}"
+            );
         }
     }
 }
@@ -113,7 +184,10 @@ fn test_cameras_are_never_shipped() {
         if matches!(name.as_str(), "oriel-system-tests" | "oriel-bench") {
             continue;
         }
-        assert!(!package.normal.contains("oriel-testkit"), "{name} ships test cameras");
+        assert!(
+            !package.normal.contains("oriel-testkit"),
+            "{name} ships test cameras"
+        );
         let _ = package.dev;
     }
 }

@@ -1,13 +1,21 @@
 //! Files stay small, say what they are for, and speak of the project alone.
 
-use std::{fs, path::{Path, PathBuf}, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 fn tracked(endings: &[&str]) -> Vec<PathBuf> {
-    let out = Command::new("git").arg("ls-files").current_dir(root()).output().unwrap();
+    let out = Command::new("git")
+        .arg("ls-files")
+        .current_dir(root())
+        .output()
+        .unwrap();
     assert!(out.status.success(), "git ls-files");
     String::from_utf8(out.stdout)
         .unwrap()
@@ -31,7 +39,11 @@ fn no_file_is_too_long_to_hold_one_thing() {
 fn every_rust_file_says_what_it_is_for() {
     for path in tracked(&[".rs"]) {
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("//!"), "{} has no module documentation", path.display());
+        assert!(
+            text.starts_with("//!"),
+            "{} has no module documentation",
+            path.display()
+        );
     }
 }
 
@@ -43,7 +55,11 @@ fn only_the_shell_knows_the_desktop() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("@tauri-apps/"), "{} imports the desktop", inside.display());
+        assert!(
+            !text.contains("@tauri-apps/"),
+            "{} imports the desktop",
+            inside.display()
+        );
     }
 }
 
@@ -52,10 +68,19 @@ fn features_of_the_page_do_not_import_each_other() {
     const FEATURES: &[&str] = &["live", "playback", "cameras", "events", "settings"];
     for path in tracked(&[".ts", ".svelte"]) {
         let inside = path.strip_prefix(root()).unwrap().to_owned();
-        let Some(own) = FEATURES.iter().find(|f| inside.starts_with(format!("ui/src/{f}"))) else { continue };
+        let Some(own) = FEATURES
+            .iter()
+            .find(|f| inside.starts_with(format!("ui/src/{f}")))
+        else {
+            continue;
+        };
         let text = fs::read_to_string(&path).unwrap();
         for other in FEATURES.iter().filter(|f| f != &own) {
-            assert!(!text.contains(&format!("'../{other}/")), "{} imports {other}", inside.display());
+            assert!(
+                !text.contains(&format!("'../{other}/")),
+                "{} imports {other}",
+                inside.display()
+            );
         }
     }
 }
@@ -63,7 +88,13 @@ fn features_of_the_page_do_not_import_each_other() {
 #[test]
 fn nothing_is_left_for_later() {
     // Written in two parts so that this file does not find itself.
-    let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ig", "nore")];
+    let marks = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("#[ig", "nore"),
+    ];
     for path in tracked(&[".rs", ".ts", ".svelte", ".mjs"]) {
         let text = fs::read_to_string(&path).unwrap();
         for mark in marks {
@@ -79,8 +110,22 @@ fn names_say_what_things_are() {
         let text = fs::read_to_string(&path).unwrap();
         for line in text.lines() {
             let line = line.trim_start();
-            let Some(rest) = ["pub struct ", "struct ", "pub enum ", "enum ", "pub trait ", "trait "].iter().find_map(|p| line.strip_prefix(p)) else { continue };
-            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let Some(rest) = [
+                "pub struct ",
+                "struct ",
+                "pub enum ",
+                "enum ",
+                "pub trait ",
+                "trait ",
+            ]
+            .iter()
+            .find_map(|p| line.strip_prefix(p)) else {
+                continue;
+            };
+            let name: String = rest
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
             for word in banned {
                 assert!(!name.ends_with(word), "{}: {name}", path.display());
             }
