@@ -138,7 +138,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("gstreamer", &["oriel-gst", "oriel-testkit"]),
     ("gstreamer-app", &["oriel-gst", "oriel-testkit"]),
     ("gstreamer-rtsp-server", &["oriel-testkit"]),
-    ("rusqlite", &["oriel-store"]),
+    ("rusqlite", &["oriel-store", "oriel-bench"]),
     ("rusqlite_migration", &["oriel-store"]),
     ("tauri", &["oriel-desktop"]),
     ("axum", &["oriel-http"]),

@@ -1,0 +1,64 @@
+//! Measurements against a peer in the same run. It prints; it never judges, and no test calls it.
+//!
+//! `npm run bench` builds everything in release mode and runs all parts.
+
+mod cost;
+mod floor;
+mod idle;
+mod record;
+mod table;
+mod timeline;
+mod viewers;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Record many cameras, beside ffmpeg and a bare copier.
+    Record {
+        /// Cameras.
+        #[arg(long, default_value_t = 16)]
+        cameras: usize,
+        /// Seconds measured.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
+    /// Timeline and list queries on large tables.
+    Timeline {
+        /// Rows of the large table.
+        #[arg(long, default_value_t = 10_000_000)]
+        rows: u64,
+    },
+    /// What a recorder without cameras costs.
+    Idle {
+        /// Seconds measured.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+    /// The bare copier: reads RTSP over TCP and writes what it reads.
+    #[command(hide = true)]
+    Floor {
+        #[arg(long)]
+        out: std::path::PathBuf,
+        urls: Vec<String>,
+    },
+    /// Viewers that read and forget.
+    #[command(hide = true)]
+    Viewers { address: String, paths: Vec<String> },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().part {
+        Part::Record { cameras, seconds } => record::run(cameras, seconds),
+        Part::Timeline { rows } => timeline::run(rows),
+        Part::Idle { seconds } => idle::run(seconds),
+        Part::Floor { out, urls } => floor::run(&out, &urls),
+        Part::Viewers { address, paths } => viewers::run(&address, &paths),
+    }
+}
