@@ -1,0 +1,289 @@
+//! The one thread that writes footage.
+//!
+//! It takes pieces from a bounded queue, gives them to the recorders of their runs, syncs files
+//! when they are due, and keeps trying when the disk refuses. It never stops silently.
+
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use oriel_api::{ChannelId, link::OpenSegment};
+use oriel_media::TrackKind;
+use oriel_task::{Ladder, Severity};
+use tracing::{error, info, warn};
+
+use crate::{
+    adopt,
+    pacer::Piece,
+    platform::{Volume, explain},
+    queue::Queue,
+    recorder::{Fate, Recorder, Tools},
+    report::Reporter,
+    run::Run,
+    segment_writer::WriteError,
+    spool::Spool,
+};
+
+/// How long the thread sleeps when nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
+/// Files that could not be closed and are tried again, per channel.
+const LEFT_MAX: usize = 256;
+
+/// What the disk thread is told.
+pub(crate) enum Job {
+    /// Frames to write.
+    Piece(Arc<Run>, Piece),
+    /// A run has ended.
+    End(Arc<Run>),
+    /// Close everything and end.
+    Stop,
+}
+
+/// Settings in force, changed while the thread runs.
+pub(crate) struct Pace {
+    segment_seconds: AtomicU32,
+    sync_seconds: AtomicU32,
+}
+
+impl Pace {
+    pub(crate) fn new(segment_seconds: u32, sync_seconds: u32) -> Self {
+        let pace = Self {
+            segment_seconds: AtomicU32::new(0),
+            sync_seconds: AtomicU32::new(0),
+        };
+        pace.set(segment_seconds, sync_seconds);
+        pace
+    }
+
+    pub(crate) fn set(&self, segment_seconds: u32, sync_seconds: u32) {
+        self.segment_seconds
+            .store(segment_seconds.clamp(1, 600), Ordering::Relaxed);
+        self.sync_seconds
+            .store(sync_seconds.clamp(1, 60), Ordering::Relaxed);
+    }
+}
+
+/// What the thread owns.
+pub(crate) struct Disk {
+    queue: Arc<Queue<Job>>,
+    spool: Spool,
+    volume: Arc<dyn Volume>,
+    pace: Arc<Pace>,
+    reporter: Arc<Reporter>,
+    recorders: HashMap<u64, Recorder>,
+    troubles: HashMap<ChannelId, Trouble>,
+}
+
+/// A channel whose disk refused.
+#[derive(Default)]
+struct Trouble {
+    ladder: Ladder,
+    retry_at: Option<Instant>,
+    well_since: Option<Instant>,
+    left: Vec<OpenSegment>,
+}
+
+impl Disk {
+    pub(crate) fn new(
+        queue: Arc<Queue<Job>>,
+        spool: Spool,
+        volume: Arc<dyn Volume>,
+        pace: Arc<Pace>,
+        reporter: Arc<Reporter>,
+    ) -> Self {
+        Self {
+            queue,
+            spool,
+            volume,
+            pace,
+            reporter,
+            recorders: HashMap::new(),
+            troubles: HashMap::new(),
+        }
+    }
+
+    /// Works until told to stop.
+    pub(crate) fn run(mut self) {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.work())) {
+                Ok(()) => return,
+                Err(_) => {
+                    error!("the disk thread hit a fault; open segments are begun anew");
+                    for (_, recorder) in self.recorders.drain() {
+                        let channel = recorder.run().channel.clone();
+                        let trouble = self.troubles.entry(channel).or_default();
+                        trouble.keep(recorder.forget());
+                    }
+                }
+            }
+        }
+    }
+
+    fn work(&mut self) {
+        loop {
+            let now = Instant::now();
+            let due = self.recorders.values().filter_map(Recorder::sync_due).min();
+            let wait = due.map_or(IDLE, |due| due.saturating_duration_since(now));
+            match self.queue.pop(wait) {
+                Some(Job::Piece(run, piece)) => self.piece(&run, piece),
+                Some(Job::End(run)) => self.end(&run),
+                Some(Job::Stop) => return self.stop(),
+                None => {}
+            }
+            // One file per turn: a slow sync holds up the pieces of others only once.
+            self.sync_one();
+        }
+    }
+
+    fn piece(&mut self, run: &Arc<Run>, piece: Piece) {
+        let frames = piece.frames.len();
+        let video = piece.track == TrackKind::Video;
+        let waiting = self
+            .troubles
+            .get(&run.channel)
+            .and_then(|t| t.retry_at)
+            .is_some_and(|at| at > Instant::now());
+        if waiting {
+            run.state.lose(frames);
+            return;
+        }
+        match self.with(run, |recorder, tools| recorder.write(piece, tools)) {
+            Ok(Fate::Written) if video => self.well(run),
+            Ok(Fate::NoPlace) if video => run.state.lose(frames),
+            Ok(_) => {}
+            Err(error) => {
+                run.state.lose(frames);
+                self.trouble(run, &error);
+            }
+        }
+    }
+
+    fn end(&mut self, run: &Arc<Run>) {
+        if self.recorders.contains_key(&run.number) {
+            if let Err(error) = self.with(run, Recorder::close) {
+                self.trouble(run, &error.into());
+            }
+            self.recorders.remove(&run.number);
+        }
+        run.state.rest();
+    }
+
+    fn stop(&mut self) {
+        let runs: Vec<_> = self
+            .recorders
+            .values()
+            .map(|r| Arc::clone(r.run()))
+            .collect();
+        for run in runs {
+            self.end(&run);
+        }
+    }
+
+    fn sync_one(&mut self) {
+        let now = Instant::now();
+        let due = self
+            .recorders
+            .values()
+            .filter_map(|r| Some((r.sync_due()?, r.run())))
+            .min_by_key(|(due, _)| *due)
+            .filter(|(due, _)| *due <= now);
+        if let Some((_, run)) = due {
+            let run = Arc::clone(run);
+            if let Err(error) = self.with(&run, |recorder, tools| recorder.sync(now, tools)) {
+                self.trouble(&run, &error.into());
+            }
+        }
+    }
+
+    /// A fragment reached the disk: the trouble, if there was any, is over.
+    fn well(&mut self, run: &Arc<Run>) {
+        // While the queue is still crowded the disk is too slow, though it writes.
+        if run.state.has_error() && self.queue.has_room() && run.state.set_error(None) {
+            info!(channel = %run.channel, "footage is written again");
+            self.reporter.storage(&run.channel, None);
+        }
+        let Some(trouble) = self.troubles.get_mut(&run.channel) else {
+            return;
+        };
+        trouble.retry_at = None;
+        let since = trouble.well_since.get_or_insert_with(Instant::now);
+        let lasting = since.elapsed() >= Ladder::HEALTHY_AFTER;
+        let left = std::mem::take(&mut trouble.left);
+        if lasting {
+            self.troubles.remove(&run.channel);
+        }
+        for segment in left {
+            match adopt::part(&self.spool, &segment.channel, segment.start) {
+                Ok(adopt::Adopted::Segment { segment, .. }) => {
+                    self.reporter.closed(None, segment);
+                }
+                Ok(adopt::Adopted::Nothing { .. } | adopt::Adopted::SetAside) => {}
+                Err(error) => {
+                    warn!(channel = %run.channel, start = segment.start.ms(), %error,
+                        "a segment is left for the next start");
+                }
+            }
+        }
+    }
+
+    fn trouble(&mut self, run: &Arc<Run>, error: &WriteError) {
+        let mut left = Vec::new();
+        if self.recorders.contains_key(&run.number) {
+            left = self.with(run, Recorder::abandon);
+        }
+        let trouble = self.troubles.entry(run.channel.clone()).or_default();
+        trouble.keep(left);
+        let healthy_for = trouble
+            .well_since
+            .take()
+            .map_or(Duration::ZERO, |s| s.elapsed());
+        let wait = trouble.ladder.next(Severity::Transient, healthy_for);
+        trouble.retry_at = Some(Instant::now() + wait);
+        let message = match error {
+            WriteError::Disk(error) => explain(error),
+            WriteError::Format(error) => format!("This stream cannot be recorded: {error}."),
+        };
+        warn!(channel = %run.channel, %error, wait_ms = wait.as_millis() as u64,
+            "footage cannot be written; will try again");
+        if run.state.set_error(Some(message.clone())) {
+            self.reporter.storage(&run.channel, Some(message));
+        }
+    }
+
+    /// Runs something of a recorder with all it needs.
+    fn with<R>(&mut self, run: &Arc<Run>, work: impl FnOnce(&mut Recorder, &mut Tools) -> R) -> R {
+        let recorder = self
+            .recorders
+            .entry(run.number)
+            .or_insert_with(|| Recorder::new(Arc::clone(run)));
+        let reporter = &self.reporter;
+        let mut closed =
+            |run: &Arc<Run>, segment: OpenSegment| reporter.closed(Some(Arc::clone(run)), segment);
+        let mut tools = Tools {
+            spool: &self.spool,
+            volume: &*self.volume,
+            segment_seconds: run
+                .state
+                .segment_seconds()
+                .unwrap_or_else(|| self.pace.segment_seconds.load(Ordering::Relaxed)),
+            sync_interval: Duration::from_secs(u64::from(
+                self.pace.sync_seconds.load(Ordering::Relaxed),
+            )),
+            closed: &mut closed,
+        };
+        work(recorder, &mut tools)
+    }
+}
+
+impl Trouble {
+    fn keep(&mut self, left: Vec<OpenSegment>) {
+        let room = LEFT_MAX.saturating_sub(self.left.len());
+        self.left.extend(left.into_iter().take(room));
+    }
+}

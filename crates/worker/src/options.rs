@@ -1,0 +1,33 @@
+//! What a worker is started with.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::platform::{LocalDisk, Volume};
+
+/// How a worker works. [`WorkerOptions::new`] has the defaults.
+#[derive(Clone)]
+pub struct WorkerOptions {
+    /// The folder of recordings; made when it is not there.
+    pub root: PathBuf,
+    /// Seconds per segment, 5 to 600.
+    pub segment_seconds: u32,
+    /// A power cut loses at most so many seconds, 1 to 60.
+    pub sync_seconds: u32,
+    /// Media waiting for the disk, at most, in bytes.
+    pub queue_bytes: usize,
+    /// Where files are made.
+    pub volume: Arc<dyn Volume>,
+}
+
+impl WorkerOptions {
+    /// Half a minute per segment, synced every 5 s, 64 MiB of patience with the disk.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            segment_seconds: 30,
+            sync_seconds: 5,
+            queue_bytes: 64 * 1024 * 1024,
+            volume: Arc::new(LocalDisk),
+        }
+    }
+}
