@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { daySpan } from './day';
+import { dayRange } from '../lib/time';
 import { MIN_SPAN_MS, bars, footageAt, msAt, panned, showing, ticks, under, within, xOf, zoomed } from './view';
 
 const HOUR = 3_600_000;
@@ -48,11 +48,11 @@ describe('ticks', () => {
     expect(ticks(day, 1000, 'UTC').find((t) => t.label !== null)).toEqual({ ms: 0, label: '00:00' });
   });
   it('show the clock of days that are not 24 hours', () => {
-    const spring = daySpan('2026-03-29', 'Europe/Zagreb');
+    const spring = dayRange('2026-03-29', 'Europe/Zagreb');
     const labels = (span: typeof spring): (string | null)[] => ticks(span, 4000, 'Europe/Zagreb').map((t) => t.label).filter((l) => l?.endsWith(':00'));
     expect(labels(spring)).not.toContain('02:00');
     expect(labels(spring)).toContain('03:00');
-    const autumn = daySpan('2026-10-25', 'Europe/Zagreb');
+    const autumn = dayRange('2026-10-25', 'Europe/Zagreb');
     expect(labels(autumn).filter((l) => l === '02:00')).toHaveLength(2);
   });
 });

@@ -1,10 +1,9 @@
 // The visible part of the timeline: zoom, pan, ticks, what is under the pointer. Pure.
 
-import { clock, offsetAt, type Span } from './day';
+import { clockMinute, clockTime } from '../lib/time';
+import { offsetAt, type Span } from './day';
 
 export const MIN_SPAN_MS = 60_000;
-
-export interface Footage extends Span {}
 
 export interface Hole extends Span {
   /** Sentence for a person, null when nobody knows. */
@@ -82,7 +81,7 @@ export function ticks(view: Span, width: number, zone: string): Tick[] {
       continue;
     }
     const labelled = (round + there) % major === 0;
-    found.push({ ms: round, label: labelled ? clock(round, zone, major < MINUTE) : null });
+    found.push({ ms: round, label: labelled ? (major < MINUTE ? clockTime(round, zone) : clockMinute(round, zone)) : null });
     ms = round + 1;
   }
   return found;

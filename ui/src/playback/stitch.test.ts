@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import type { Segment } from '../api/types';
+import {
+  aheadTarget, answerOf, families, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
+  previousStart, secondsAhead, toParts, trimTo, type Part,
+} from './stitch';
+
+function part(start: number, end: number, more: Partial<Part> = {}): Part {
+  return { start, end, until: end, bytes: 1_000_000, open: false, codecs: 'avc1.640028,mp4a.40.2', url: `/${start}`, ...more };
+}
+
+function row(start: number, end: number, state: Segment['state'], url: string | null): Segment {
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return {
+    id: 'x', camera_id: 'aaaaaaaaaaaa', name: `${start}.mp4`, start: iso(start), end: iso(end), bytes: 5,
+    state, codecs: 'avc1.640028', continues: false, ...(url ? { url } : {}),
+  };
+}
+
+describe('toParts', () => {
+  it('sorts, and tells open and missing ones', () => {
+    const parts = toParts([row(60_000, 75_000, 'open', '/c'), row(0, 30_000, 'local', '/a'), row(30_000, 60_000, 'missing', null)], (p) => `http://x${p}`);
+    expect(parts.map((p) => [p.start, p.open, p.url])).toEqual([[0, false, 'http://x/a'], [30_000, false, null], [60_000, true, 'http://x/c']]);
+  });
+  it('cuts footage recorded twice, not borders that differ by rounding', () => {
+    const parts = toParts([row(0, 30_001, 'local', '/a'), row(30_000, 60_000, 'local', '/b'), row(45_000, 70_000, 'local', '/c')], (p) => p);
+    expect(parts.map((p) => p.until)).toEqual([30_001, 45_000, 70_000]);
+  });
+});
+
+describe('merged', () => {
+  it('replaces what the newer list covers and keeps the rest', () => {
+    const old = [part(0, 30), part(30, 60), part(60, 70, { open: true })];
+    const fresh = [part(60, 90), part(90, 95, { open: true })];
+    expect(merged(old, fresh, 60, 120).map((p) => [p.start, p.end, p.open])).toEqual([
+      [0, 30, false], [30, 60, false], [60, 90, false], [90, 95, true],
+    ]);
+    expect(merged(old, [], 25, 65).map((p) => p.start)).toEqual([]);
+  });
+});
+
+describe('choosing a part', () => {
+  const parts = [part(0, 30_000), part(30_000, 60_000, { url: null }), part(100_000, 130_000)];
+  it('takes the one that holds the moment, else the next that can be played', () => {
+    expect(partAt(parts, 10_000)?.start).toBe(0);
+    expect(partAt(parts, 40_000)?.start).toBe(100_000);
+    expect(partAt(parts, 130_000)).toBeNull();
+    const [first] = parts;
+    expect(first && partAfter(parts, first)?.start).toBe(100_000);
+  });
+  it('goes back to the start, then to the segment before', () => {
+    expect(previousStart(parts, 110_000)).toBe(100_000);
+    expect(previousStart(parts, 101_000)).toBe(30_000);
+    expect(previousStart(parts, 1_000)).toBeNull();
+    expect(nextStart(parts, 10)).toBe(30_000);
+    expect(nextStart(parts, 100_000)).toBeNull();
+  });
+});
+
+describe('codecs', () => {
+  it('share a buffer when the families and the tracks are the same', () => {
+    expect(families('avc1.640028, mp4a.40.2')).toBe(families('avc3.42e01e,mp4a.40.5'));
+    expect(families('avc1.640028')).not.toBe(families('avc1.640028,mp4a.40.2'));
+    expect(families('avc1.640028')).not.toBe(families('hvc1.1.6.L93.B0'));
+    expect([isH265('hev1.1.6.L93.B0,mp4a.40.2'), isH265('avc1.640028')]).toEqual([true, false]);
+  });
+});
+
+describe('buffer', () => {
+  const ranges = [{ start: 0, end: 30 }, { start: 100, end: 130 }];
+  it('counts footage ahead without holes', () => {
+    expect(secondsAhead(ranges, 10)).toBe(50);
+    expect(secondsAhead(ranges, 50)).toBe(30);
+    expect(secondsAhead([], 0)).toBe(0);
+  });
+  it('holds more when playing fast and less when seconds are large', () => {
+    const small = part(0, 30_000);
+    const large = part(0, 30_000, { bytes: 30 * 4_000_000 });
+    expect(aheadTarget(5, small)).toBeGreaterThan(aheadTarget(1, small));
+    expect(aheadTarget(1, large)).toBeLessThan(aheadTarget(1, small));
+    expect(aheadTarget(1, part(0, 30_000, { bytes: 1e12 }))).toBe(8);
+  });
+  it('trims in steps', () => {
+    expect(trimTo(ranges, 25)).toBeNull();
+    expect(trimTo(ranges, 110)).toBe(90);
+  });
+  it('jumps over a gap only at its edge', () => {
+    expect(jumpTo(ranges, 29)).toBeNull();
+    expect(jumpTo(ranges, 29.97)).toBe(100);
+    expect(jumpTo(ranges, 60)).toBe(100);
+    expect(jumpTo(ranges, 129.99)).toBeNull();
+    expect(jumpTo([], 5)).toBeNull();
+  });
+  it('knows what can be shown at once', () => {
+    expect([isHeld(ranges, 10), isHeld(ranges, 60), isHeld(ranges, 129.99)]).toEqual([true, false, false]);
+  });
+});
+
+it('reads answers', () => {
+  expect(answerOf(206, 10)).toBe('bytes');
+  expect(answerOf(200, 0)).toBe('bytes');
+  expect(answerOf(200, 10)).toBe('whole');
+  expect(answerOf(416, 10)).toBe('nothing_new');
+  expect(answerOf(403, 0)).toBe('stale');
+  expect(answerOf(404, 0)).toBe('gone');
+  expect(answerOf(503, 0)).toBe('later');
+});

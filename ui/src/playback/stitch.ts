@@ -1,0 +1,163 @@
+// What to play next and from where: pure planning over the list of segments. Times are
+// milliseconds since 1970, except where the name says seconds.
+
+import type { Segment } from '../api/types';
+
+/** A segment as the player sees it. */
+export interface Part {
+  start: number;
+  end: number;
+  /** Where the next part cuts this one off; the end otherwise. */
+  until: number;
+  bytes: number;
+  /** Still being written. */
+  open: boolean;
+  codecs: string;
+  /** Null when the bytes are missing. */
+  url: string | null;
+}
+
+/** Rows of the recorder as parts, oldest first. */
+export function toParts(rows: readonly Segment[], absolute: (path: string) => string): Part[] {
+  return arranged(
+    rows.map((row) => ({
+      start: Date.parse(row.start),
+      end: Date.parse(row.end),
+      until: Date.parse(row.end),
+      bytes: row.bytes,
+      open: row.state === 'open',
+      codecs: row.codecs,
+      url: row.state !== 'missing' && row.url ? absolute(row.url) : null,
+    })),
+  );
+}
+
+/** A newer list over an older one: same start, newer wins. What the newer list covers and lacks is gone. */
+export function merged(old: readonly Part[], fresh: readonly Part[], from: number, to: number): Part[] {
+  const kept = old.filter((p) => p.end <= from || p.start >= to);
+  const starts = new Set(fresh.map((p) => p.start));
+  return arranged([...kept.filter((p) => !starts.has(p.start)), ...fresh]);
+}
+
+function arranged(parts: readonly Part[]): Part[] {
+  const sorted = [...parts].sort((a, b) => a.start - b.start);
+  return sorted.map((part, i) => {
+    const next = sorted[i + 1];
+    // Footage recorded twice over, as after a clock set back: the later recording cuts the earlier.
+    const cut = next !== undefined && next.start < part.end - OVERLAP_MS && !part.open;
+    return { ...part, until: cut ? next.start : part.end };
+  });
+}
+
+/** Borders inside a run differ by rounding; more than this is footage recorded twice. */
+const OVERLAP_MS = 200;
+/** Less than this between two parts is a border, not a gap. */
+export const GAP_MS = 500;
+
+/** The part to begin with when asked for a moment: the one that holds it, or the first after it. */
+export function partAt(parts: readonly Part[], ms: number): Part | null {
+  return parts.find((p) => ms < p.until && p.url !== null) ?? null;
+}
+
+export function partAfter(parts: readonly Part[], part: Part): Part | null {
+  return parts.find((p) => p.start > part.start && p.url !== null) ?? null;
+}
+
+/** The start of the segment before, or of this one when it has played for a while. */
+export function previousStart(parts: readonly Part[], ms: number): number | null {
+  const RESTART_MS = 3_000;
+  let found: number | null = null;
+  for (const part of parts) {
+    if (part.start > ms - RESTART_MS) break;
+    found = part.start;
+  }
+  return found;
+}
+
+export function nextStart(parts: readonly Part[], ms: number): number | null {
+  return parts.find((p) => p.start > ms)?.start ?? null;
+}
+
+/** Codec families; parts of the same families share one source buffer, others need a new one. */
+export function families(codecs: string): string {
+  return codecs
+    .split(',')
+    .map((c) => c.trim().split('.')[0] ?? '')
+    .map((f) => (f === 'avc3' ? 'avc1' : f === 'hev1' ? 'hvc1' : f))
+    .join('+');
+}
+
+export function mimeOf(codecs: string): string {
+  return `video/mp4; codecs="${codecs}"`;
+}
+
+export function isH265(codecs: string): boolean {
+  return families(codecs).includes('hvc1');
+}
+
+const AHEAD_S = 40;
+const FAST_AHEAD_S = 90;
+const MIN_AHEAD_S = 8;
+const AHEAD_BYTES = 64 * 1024 * 1024;
+
+/** Seconds of footage to hold ahead: more when playing fast, less when the seconds are large. */
+export function aheadTarget(speed: number, part: Part | null): number {
+  const wanted = speed > 2 ? FAST_AHEAD_S : AHEAD_S;
+  if (!part || part.bytes <= 0) return wanted;
+  const perSecond = part.bytes / Math.max(1, (part.end - part.start) / 1000);
+  return Math.max(MIN_AHEAD_S, Math.min(wanted, AHEAD_BYTES / perSecond));
+}
+
+export interface Range {
+  start: number;
+  end: number;
+}
+
+/** Seconds of footage after a position, holes left out. */
+export function secondsAhead(ranges: readonly Range[], position: number): number {
+  let sum = 0;
+  for (const r of ranges) if (r.end > position) sum += r.end - Math.max(r.start, position);
+  return sum;
+}
+
+const KEEP_BEHIND_S = 20;
+const TRIM_STEP_S = 10;
+
+/** Everything before this second can go; null when it is not worth the work. */
+export function trimTo(ranges: readonly Range[], position: number): number | null {
+  const first = ranges[0];
+  if (!first) return null;
+  const to = position - KEEP_BEHIND_S;
+  return to - first.start >= TRIM_STEP_S ? to : null;
+}
+
+/** Distance to the end of a range at which playing has come to its end. */
+const AT_END_S = 0.06;
+
+/**
+ * Where to jump when playing has come to the end of a range or stands in none: the start of the
+ * next range, null when there is none yet or nothing to do.
+ */
+export function jumpTo(ranges: readonly Range[], position: number): number | null {
+  const here = ranges.find((r) => position >= r.start - 0.01 && position < r.end - AT_END_S);
+  if (here) return null;
+  const next = ranges.find((r) => r.start > position);
+  return next ? next.start : null;
+}
+
+/** Whether a position can be shown without fetching anything. */
+export function isHeld(ranges: readonly Range[], position: number): boolean {
+  return ranges.some((r) => position >= r.start - 0.05 && position < r.end - AT_END_S);
+}
+
+/** What an answer to a request for a part's bytes means. */
+export type Answer = 'bytes' | 'nothing_new' | 'whole' | 'stale' | 'gone' | 'later';
+
+export function answerOf(status: number, offset: number): Answer {
+  if (status === 206) return 'bytes';
+  if (status === 200) return offset === 0 ? 'bytes' : 'whole';
+  if (status === 416) return 'nothing_new';
+  if (status === 401 || status === 403) return 'stale';
+  if (status === 404 || status === 410) return 'gone';
+  return 'later';
+}
