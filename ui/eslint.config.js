@@ -1,0 +1,49 @@
+import svelte from 'eslint-plugin-svelte';
+import globals from 'globals';
+import ts from 'typescript-eslint';
+import svelteConfig from './svelte.config.js';
+
+const features = ['live', 'playback', 'cameras', 'events', 'settings'];
+const tauri = { group: ['@tauri-apps/*'], message: 'Only src/shell talks to the desktop window.' };
+const upward = { group: ['**/App.svelte', '**/main'], message: 'Nothing imports the application.' };
+const feature = (names) => ({
+  regex: `^(\\.\\./)+(${names.join('|')})(/|$)`,
+  message: 'Features know api, kit, lib and shell, never each other.',
+});
+const restrict = (files, ...patterns) => ({
+  files,
+  rules: { 'no-restricted-imports': ['error', { patterns: [upward, ...patterns] }] },
+});
+
+export default ts.config(
+  { ignores: ['dist', 'node_modules', 'src/api/schema.d.ts'] },
+  ...ts.configs.recommendedTypeChecked,
+  ...svelte.configs.recommended,
+  {
+    languageOptions: {
+      globals: { ...globals.browser },
+      parserOptions: { projectService: { allowDefaultProject: ['*.js'] }, extraFileExtensions: ['.svelte'] },
+    },
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/no-confusing-void-expression': 'off',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-console': ['error', { allow: ['warn', 'error'] }],
+    },
+  },
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: { parserOptions: { parser: ts.parser, svelteConfig } },
+    rules: { 'svelte/no-at-html-tags': 'error', 'svelte/button-has-type': 'error' },
+  },
+  { files: ['*.js'], ...ts.configs.disableTypeChecked },
+  restrict(['src/**/*.{ts,svelte}'], tauri),
+  restrict(['src/{api,kit,lib}/**/*.{ts,svelte}'], tauri, feature(features)),
+  ...features.map((own) =>
+    restrict([`src/${own}/**/*.{ts,svelte}`], tauri, feature(features.filter((f) => f !== own))),
+  ),
+  restrict(['src/shell/**/*.{ts,svelte}'], feature(features)),
+  { files: ['src/App.svelte', 'src/main.ts'], rules: { 'no-restricted-imports': ['error', { patterns: [tauri] }] } },
+);
