@@ -2,7 +2,7 @@
 // `npm run bench -- record --seconds 120` runs one part with its own options.
 
 import { join } from 'node:path';
-import { buildPage, npmInstall, program, root, run, say, target } from './steps.mjs';
+import { buildPage, cargoTool, npmInstall, program, root, run, say, target } from './steps.mjs';
 import { requireSystem } from './system.mjs';
 
 const chosen = process.argv.slice(2);
@@ -13,7 +13,10 @@ buildPage();
 run('cargo', ['build', '--release', '-p', 'orield', '-p', 'oriel-gst', '-p', 'oriel-testkit', '-p', 'oriel-bench', '-p', 'oriel-desktop']);
 const env = { ...process.env, CARGO_TARGET_DIR: target, ORIEL_BIN_DIR: join(target, 'release') };
 const bench = (...args) => run(join(target, 'release', program('oriel-bench')), args, { env });
-const live = () => run('node', ['bench/live/live.mjs'], { env });
+const live = () => {
+  cargoTool('tauri-driver', '2.1.0');
+  run('node', ['bench/live/live.mjs'], { env });
+};
 
 if (chosen[0] === 'live') live();
 else if (chosen.length > 0) bench(...chosen);

@@ -19,6 +19,21 @@ export interface Camera {
   state: string;
 }
 
+export interface StreamOptions {
+  video: string;
+  audio: string;
+  width: number;
+  height: number;
+  look: unknown;
+}
+
+export interface TestCamera {
+  process: ChildProcess;
+  url: string;
+  low_url: string;
+  port: number;
+}
+
 /** The first line of a program's output that matches, or an error when it ends before. */
 export function firstLine(child: ChildProcess, pattern: RegExp): Promise<RegExpMatchArray> {
   return new Promise((resolve, reject) => {
@@ -82,11 +97,17 @@ export class Recorder {
     return list;
   }
 
-  /** A small test camera; gives its address. */
-  async camera(...args: string[]): Promise<string> {
-    const child = spawn(program('oriel-test-camera'), args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  /** A small test camera as `crates/testkit` describes it; gives the addresses of its streams. */
+  async camera(stream: Partial<StreamOptions> = {}, port?: number): Promise<TestCamera> {
+    const child = spawn(program('oriel-test-camera'), [], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.cameras.push(child);
-    return (await firstLine(child, /(rtsp:\/\/\S+)/))[1];
+    const options = {
+      stream: { video: 'H264', width: 320, height: 180, fps: 15, gop: 15, bitrate: 500, bframes: false, audio: 'None', audio_behaviour: 'Normal', look: { Named: 'Test' }, ...stream },
+      source: 'Live', low: true, auth: 'None', port: port ?? null, rtcp: true,
+    };
+    child.stdin?.write(`${JSON.stringify(options)}\n`);
+    const used = (await firstLine(child, /^ready (\d+)/))[1];
+    return { process: child, url: `rtsp://127.0.0.1:${used}/high`, low_url: `rtsp://127.0.0.1:${used}/low`, port: Number(used) };
   }
 
   async newLink(): Promise<string> {
