@@ -1,0 +1,432 @@
+//! G.711 and the like to AAC, in a child program beside the native engine.
+//!
+//! Video never waits for this: packets that do not fit are dropped and counted, a child that
+//! dies is started again, and the track was announced before the child said anything.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use oriel_api::ReasonCode;
+use oriel_media::{AudioCodec, AudioTrack, Frame, TrackKind, rescale};
+use oriel_task::{Attempt, Severity, Status, Supervised, supervise};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    process::{ChildStdin, ChildStdout},
+    sync::{Notify, mpsc, watch},
+    time::timeout,
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+use crate::{RunError, child::Child, program::Program};
+
+/// Packets under way in each direction: about 5 s of audio.
+const UNDER_WAY: usize = 256;
+/// Longest packet taken from the child.
+const LONGEST: usize = 64 * 1024;
+/// The child must take a packet within this.
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+/// Header of a packet: length, time, flags (docs/protocol.md section 1).
+const HEADER: usize = 13;
+/// Flag of the packet that holds the `AudioSpecificConfig`.
+const IS_CONFIG: u8 = 2;
+/// No time was sent yet.
+const UNSET: i64 = i64::MIN;
+
+/// What goes in: as the camera sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub codec: &'static str,
+    pub sample_rate: u32,
+    pub channels: u16,
+}
+
+impl Input {
+    /// The track that comes out: AAC-LC, 16 kHz for 8 kHz input.
+    pub(crate) fn track(&self) -> Option<AudioTrack> {
+        let sample_rate = if self.sample_rate == 8_000 {
+            16_000
+        } else {
+            self.sample_rate
+        };
+        Some(AudioTrack {
+            codec: AudioCodec::Aac,
+            config: Bytes::copy_from_slice(&lc_config(sample_rate, self.channels)?),
+            codec_string: "mp4a.40.2".to_owned(),
+            sample_rate,
+            channels: self.channels,
+            frame_samples: 1024,
+        })
+    }
+}
+
+/// `AudioSpecificConfig` of AAC-LC (ISO/IEC 14496-3 section 1.6.2.1).
+fn lc_config(sample_rate: u32, channels: u16) -> Option<[u8; 2]> {
+    const RATES: [u32; 12] = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
+        8_000,
+    ];
+    let index = u16::try_from(RATES.iter().position(|r| *r == sample_rate)?).ok()?;
+    if !(1..=2).contains(&channels) {
+        return None;
+    }
+    Some((2u16 << 11 | index << 7 | channels << 3).to_be_bytes())
+}
+
+struct Packet {
+    time: i64,
+    data: Bytes,
+}
+
+/// A conversion that runs beside a connection. Ends when dropped.
+pub(crate) struct Conversion {
+    input: mpsc::Sender<Packet>,
+    output: mpsc::Receiver<Frame>,
+    status: watch::Receiver<Status<RunError>>,
+    dropped: u64,
+    _end: DropGuard,
+}
+
+impl Conversion {
+    /// Starts converting; `None` when there is no AAC for such input.
+    pub(crate) fn start(
+        program: Arc<Program>,
+        input: &Input,
+        tracker: &TaskTracker,
+    ) -> Option<(Self, AudioTrack)> {
+        let track = input.track()?;
+        let (packets, input_rx) = mpsc::channel(UNDER_WAY);
+        let (frames, output) = mpsc::channel(UNDER_WAY);
+        let (status_tx, status) = watch::channel(Status::Running);
+        let cancel = CancellationToken::new();
+        let converter = Converter {
+            program,
+            input: input.clone(),
+            track: track.clone(),
+            packets: input_rx,
+            frames,
+        };
+        let end = cancel.clone().drop_guard();
+        tracker.spawn(async move {
+            supervise(
+                "audio",
+                converter,
+                status_tx,
+                Arc::new(Notify::new()),
+                cancel,
+            )
+            .await;
+        });
+        Some((
+            Self {
+                input: packets,
+                output,
+                status,
+                dropped: 0,
+                _end: end,
+            },
+            track,
+        ))
+    }
+
+    /// Hands a packet over, or drops it.
+    pub(crate) fn offer(&mut self, frame: Frame) {
+        let packet = Packet {
+            time: frame.dts,
+            data: frame.data,
+        };
+        if self.input.try_send(packet).is_err() {
+            self.dropped += 1;
+        }
+    }
+
+    /// The next AAC frame. Safe to drop between polls; pends for ever when there are no more.
+    pub(crate) async fn next(&mut self) -> Frame {
+        match self.output.recv().await {
+            Some(frame) => frame,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Packets that could not be handed over.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Why no audio comes out now, if none does.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match &*self.status.borrow() {
+            Status::Waiting {
+                error: Some(error), ..
+            } => Some(error.reason.message.clone()),
+            _ => None,
+        }
+    }
+}
+
+struct Converter {
+    program: Arc<Program>,
+    input: Input,
+    track: AudioTrack,
+    packets: mpsc::Receiver<Packet>,
+    frames: mpsc::Sender<Frame>,
+}
+
+impl Supervised for Converter {
+    type Error = RunError;
+
+    async fn run_once(&mut self, cancel: CancellationToken) -> Attempt<RunError> {
+        let started = Instant::now();
+        let (result, healthy) = self.convert(cancel).await;
+        let healthy_for = if healthy {
+            started.elapsed()
+        } else {
+            Duration::ZERO
+        };
+        Attempt {
+            result,
+            healthy_for,
+        }
+    }
+
+    fn severity(&self, error: &RunError) -> Severity {
+        error.severity
+    }
+}
+
+impl Converter {
+    async fn convert(&mut self, cancel: CancellationToken) -> (Result<(), RunError>, bool) {
+        let job = json!({
+            "job": "audio",
+            "codec": self.input.codec,
+            "sample_rate": self.input.sample_rate,
+            "channels": self.input.channels,
+        });
+        let mut child = match Child::start(&self.program, &job, None).await {
+            Ok(child) => child,
+            Err(error) => return (Err(error), false),
+        };
+        // What waited while there was no child is too old.
+        while self.packets.try_recv().is_ok() {}
+        let Some(stdin) = child.stdin.take() else {
+            return (Err(child.ended().await), false);
+        };
+        let first_in = AtomicI64::new(UNSET);
+        let mut out = Output {
+            frames: &self.frames,
+            track: &self.track,
+            in_rate: self.input.sample_rate,
+            first_in: &first_in,
+            shift: None,
+            last: -1,
+        };
+        let ended = tokio::select! {
+            () = cancel.cancelled() => None,
+            result = feed(stdin, &mut self.packets, &first_in) => Some(result),
+            result = out.drain(&mut child.stdout) => Some(result),
+        };
+        let healthy = out.shift.is_some();
+        let result = match ended {
+            None => {
+                child.stop().await;
+                Ok(())
+            }
+            Some(Err(error)) => Err(error),
+            Some(Ok(())) => Err(child.ended().await),
+        };
+        (result, healthy)
+    }
+}
+
+/// Writes packets until there are none or the child takes none.
+async fn feed(
+    mut stdin: ChildStdin,
+    packets: &mut mpsc::Receiver<Packet>,
+    first_in: &AtomicI64,
+) -> Result<(), RunError> {
+    let mut wire = BytesMut::new();
+    while let Some(packet) = packets.recv().await {
+        let Ok(length) = u32::try_from(packet.data.len()) else {
+            continue;
+        };
+        wire.clear();
+        wire.put_u32(length);
+        wire.put_i64(packet.time);
+        wire.put_u8(1);
+        wire.put_slice(&packet.data);
+        let _ = first_in.compare_exchange(UNSET, packet.time, Ordering::Relaxed, Ordering::Relaxed);
+        match timeout(WRITE_DEADLINE, stdin.write_all(&wire)).await {
+            Ok(Ok(())) => {}
+            // It ended; its exit says why.
+            Ok(Err(_)) => return Ok(()),
+            Err(_) => {
+                return Err(RunError::new(
+                    ReasonCode::Stalled,
+                    "The audio converter does not keep up.",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes frames from the child and puts them at the right time.
+struct Output<'a> {
+    frames: &'a mpsc::Sender<Frame>,
+    track: &'a AudioTrack,
+    in_rate: u32,
+    first_in: &'a AtomicI64,
+    shift: Option<i64>,
+    last: i64,
+}
+
+impl Output<'_> {
+    async fn drain(&mut self, stdout: &mut ChildStdout) -> Result<(), RunError> {
+        let mut buffer = BytesMut::with_capacity(8 * 1024);
+        loop {
+            while let Some((time, flags, data)) = take_packet(&mut buffer)? {
+                self.packet(time, flags, data)?;
+            }
+            match stdout.read_buf(&mut buffer).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    fn packet(&mut self, time: i64, flags: u8, data: Bytes) -> Result<(), RunError> {
+        if flags & IS_CONFIG != 0 {
+            // The first two bytes name object type, rate and channels; extensions may follow.
+            return match data.get(..2) == self.track.config.get(..2) {
+                true => Ok(()),
+                false => Err(RunError::new(
+                    ReasonCode::UnsupportedCodec,
+                    "The audio converter makes another format than was announced.",
+                )),
+            };
+        }
+        let first_in = self.first_in.load(Ordering::Relaxed);
+        if first_in == UNSET || data.is_empty() {
+            return Ok(());
+        }
+        // The first frame out is made of the first packet in: its time hides the encoder's
+        // priming.
+        let shift = *self.shift.get_or_insert_with(|| {
+            rescale(first_in, self.in_rate, self.track.sample_rate).saturating_sub(time)
+        });
+        let dts = time.saturating_add(shift);
+        if dts <= self.last || dts < 0 {
+            return Ok(());
+        }
+        self.last = dts;
+        // When nobody takes them the connection is ending.
+        let _ = self.frames.try_send(Frame {
+            track: TrackKind::Audio,
+            key: true,
+            dts,
+            cts_offset: 0,
+            duration: self.track.frame_samples,
+            data,
+        });
+        Ok(())
+    }
+}
+
+fn take_packet(buffer: &mut BytesMut) -> Result<Option<(i64, u8, Bytes)>, RunError> {
+    let Some(mut header) = buffer.get(..HEADER) else {
+        return Ok(None);
+    };
+    let length = header.get_u32() as usize;
+    let (time, flags) = (header.get_i64(), header.get_u8());
+    if length > LONGEST {
+        return Err(RunError::new(
+            ReasonCode::Internal,
+            "The audio converter wrote a packet that is too long.",
+        ));
+    }
+    if buffer.len() < HEADER + length {
+        return Ok(None);
+    }
+    buffer.advance(HEADER);
+    Ok(Some((time, flags, buffer.split_to(length).freeze())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_announced_track() {
+        let input = |rate, channels| Input {
+            codec: "pcmu",
+            sample_rate: rate,
+            channels,
+        };
+        let track = input(8_000, 1).track().unwrap();
+        assert_eq!(track.config[..], [0x14, 0x08]);
+        assert_eq!((track.sample_rate, track.channels), (16_000, 1));
+        assert_eq!(input(48_000, 2).track().unwrap().config[..], [0x11, 0x90]);
+        assert_eq!(input(8_001, 1).track(), None);
+        assert_eq!(input(8_000, 6).track(), None);
+    }
+
+    #[test]
+    fn packets_come_out_whole_and_long_ones_are_refused() {
+        let mut wire = BytesMut::new();
+        wire.put_u32(3);
+        wire.put_i64(-7);
+        wire.put_u8(2);
+        wire.put_slice(b"ab");
+        assert_eq!(take_packet(&mut wire).unwrap(), None);
+        wire.put_slice(b"cX");
+        assert_eq!(
+            take_packet(&mut wire).unwrap(),
+            Some((-7, 2, Bytes::from_static(b"abc")))
+        );
+        assert_eq!(&wire[..], b"X");
+        let mut wire = BytesMut::new();
+        wire.put_u32(u32::MAX);
+        wire.put_bytes(0, 9);
+        assert!(take_packet(&mut wire).is_err());
+    }
+
+    #[test]
+    fn times_begin_where_the_input_began_whatever_the_priming() {
+        let (frames, mut got) = mpsc::channel(8);
+        let track = Input {
+            codec: "pcmu",
+            sample_rate: 8_000,
+            channels: 1,
+        }
+        .track()
+        .unwrap();
+        let first_in = AtomicI64::new(4_000);
+        let mut out = Output {
+            frames: &frames,
+            track: &track,
+            in_rate: 8_000,
+            first_in: &first_in,
+            shift: None,
+            last: -1,
+        };
+        out.packet(0, 2, Bytes::from_static(&[0x14, 0x08, 0x56]))
+            .unwrap();
+        for time in [7_488, 8_512, 8_512, 9_536] {
+            out.packet(time, 1, Bytes::from_static(b"x")).unwrap();
+        }
+        let times: Vec<i64> = std::iter::from_fn(|| got.try_recv().ok())
+            .map(|f| f.dts)
+            .collect();
+        assert_eq!(times, [8_000, 9_024, 10_048]);
+        assert!(out.packet(0, 2, Bytes::from_static(&[0x12, 0x10])).is_err());
+    }
+}

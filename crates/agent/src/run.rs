@@ -1,0 +1,151 @@
+//! One run: frames of one connection handed to the worker, with anchor, drift and stats.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use oriel_api::{ChannelId, Quality, Reason, ReasonCode, StreamStats};
+use oriel_camera::{Measure, Received};
+use oriel_media::{
+    Format, TrackKind,
+    format::VIDEO_TIMESCALE,
+    ingest::{Ingest, RunOpen, RunSink},
+    rescale,
+};
+
+use crate::{clock::wall_at, drift::Drift};
+
+/// Where a run's frames go and what is known about it.
+pub(crate) struct Run {
+    ingest: Arc<dyn Ingest>,
+    channel: ChannelId,
+    quality: Quality,
+    format: Arc<Format>,
+    open: Option<Open>,
+    record: bool,
+    measure: Measure,
+    last_video: Instant,
+    last_dts: i64,
+}
+
+struct Open {
+    sink: Box<dyn RunSink>,
+    record: bool,
+    /// Time of the connection that is this run's zero, in video ticks.
+    zero: i64,
+    began: Instant,
+    drift: Drift,
+}
+
+impl Run {
+    pub(crate) fn new(
+        ingest: Arc<dyn Ingest>,
+        channel: ChannelId,
+        quality: Quality,
+        format: Arc<Format>,
+        record: bool,
+    ) -> Self {
+        Self {
+            ingest,
+            channel,
+            quality,
+            format,
+            open: None,
+            record,
+            measure: Measure::default(),
+            last_video: Instant::now(),
+            last_dts: 0,
+        }
+    }
+
+    /// Whether frames are to reach the disk; takes effect at the next key frame.
+    pub(crate) fn set_record(&mut self, record: bool) {
+        self.record = record;
+    }
+
+    /// Takes a frame.
+    pub(crate) fn frame(&mut self, received: Received) {
+        let Received { mut frame, at } = received;
+        self.measure.frame(&frame, at);
+        let video = frame.track == TrackKind::Video;
+        if video {
+            self.last_video = Instant::now();
+            self.last_dts = frame.dts;
+            if frame.key && self.open.as_ref().is_none_or(|o| o.record != self.record) {
+                self.reopen(frame.dts, at);
+            }
+        }
+        let Some(open) = &mut self.open else { return };
+        if video {
+            let media = (frame.dts - open.zero) as f64 / f64::from(VIDEO_TIMESCALE);
+            let arrived = at.saturating_duration_since(open.began).as_secs_f64();
+            open.drift.frame(media, arrived);
+        }
+        frame.dts -= rescale(
+            open.zero,
+            VIDEO_TIMESCALE,
+            self.format.timescale(frame.track),
+        );
+        if frame.dts >= 0 {
+            open.sink.push(frame);
+        }
+    }
+
+    fn reopen(&mut self, zero: i64, at: Instant) {
+        self.close(Reason {
+            code: ReasonCode::Off,
+            message: "Recording was switched.".to_owned(),
+        });
+        let sink = self.ingest.open(RunOpen {
+            channel: self.channel.clone(),
+            quality: self.quality,
+            record: self.record,
+            format: self.format.clone(),
+            anchor: wall_at(at),
+        });
+        self.open = Some(Open {
+            sink,
+            record: self.record,
+            zero,
+            began: at,
+            drift: Drift::new(),
+        });
+    }
+
+    /// Ends the run, if one is open.
+    pub(crate) fn close(&mut self, reason: Reason) {
+        if let Some(open) = self.open.take() {
+            let drift = open.drift.ppm();
+            open.sink.close(reason, drift);
+        }
+    }
+
+    /// Time since the last video frame.
+    pub(crate) fn silent_for(&self) -> Duration {
+        self.last_video.elapsed()
+    }
+
+    pub(crate) fn measure(&self) -> &Measure {
+        &self.measure
+    }
+
+    /// Time of the last video frame in ticks of the connection.
+    pub(crate) fn now(&self) -> i64 {
+        self.last_dts
+    }
+
+    /// What was measured. `lost` are frames lost before they came here.
+    pub(crate) fn stats(&self, reconnects: u64, lost: u64) -> StreamStats {
+        let round = |x: f64| (x * 10.0).round() / 10.0;
+        StreamStats {
+            frame_rate: round(self.measure.frame_rate()),
+            kbps: round(self.measure.kbps()),
+            key_interval: self.measure.key_interval().map(round),
+            last_frame_at: Some(wall_at(self.last_video)),
+            reconnects,
+            dropped: lost + self.open.as_ref().map_or(0, |o| o.sink.dropped()),
+            drift_ppm: self.open.as_ref().and_then(|o| o.drift.ppm()),
+        }
+    }
+}
