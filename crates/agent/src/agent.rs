@@ -12,6 +12,7 @@ use oriel_api::{
     CameraId, Credentials, ProbeReport, Quality, Reason, ReasonCode, Result, StreamState,
     link::{AgentLink, CameraSetup, NvrLink, StreamStatus},
 };
+use oriel_child::Program;
 use oriel_media::ingest::Ingest;
 use oriel_secrets::SecretStore;
 use tokio::{
@@ -23,7 +24,6 @@ use tracing::error;
 
 use crate::{
     look::look,
-    program::Program,
     publish::Publisher,
     stream::{Memory, Shared, Stream},
 };

@@ -11,8 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use oriel_api::ReasonCode;
+use oriel_child::{Child, Packet, Program};
 use oriel_media::{AudioCodec, AudioTrack, Frame, TrackKind, rescale};
 use oriel_task::{Attempt, Severity, Status, Supervised, supervise};
 use serde_json::json;
@@ -27,7 +28,7 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{RunError, child::Child, program::Program};
+use crate::RunError;
 
 /// Packets under way in each direction: about 5 s of audio.
 const UNDER_WAY: usize = 256;
@@ -35,10 +36,6 @@ const UNDER_WAY: usize = 256;
 const LONGEST: usize = 64 * 1024;
 /// The child must take a packet within this.
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
-/// Header of a packet: length, time, flags (docs/protocol.md section 1).
-const HEADER: usize = 13;
-/// Flag of the packet that holds the `AudioSpecificConfig`.
-const IS_CONFIG: u8 = 2;
 /// No time was sent yet.
 const UNSET: i64 = i64::MIN;
 
@@ -80,11 +77,6 @@ fn lc_config(sample_rate: u32, channels: u16) -> Option<[u8; 2]> {
         return None;
     }
     Some((2u16 << 11 | index << 7 | channels << 3).to_be_bytes())
-}
-
-struct Packet {
-    time: i64,
-    data: Bytes,
 }
 
 /// A conversion that runs beside a connection. Ends when dropped.
@@ -142,6 +134,7 @@ impl Conversion {
     pub(crate) fn offer(&mut self, frame: Frame) {
         let packet = Packet {
             time: frame.dts,
+            flags: Packet::KEY,
             data: frame.data,
         };
         if self.input.try_send(packet).is_err() {
@@ -213,12 +206,12 @@ impl Converter {
         });
         let mut child = match Child::start(&self.program, &job, None).await {
             Ok(child) => child,
-            Err(error) => return (Err(error), false),
+            Err(error) => return (Err(error.into()), false),
         };
         // What waited while there was no child is too old.
         while self.packets.try_recv().is_ok() {}
         let Some(stdin) = child.stdin.take() else {
-            return (Err(child.ended().await), false);
+            return (Err(child.ended().await.into()), false);
         };
         let first_in = AtomicI64::new(UNSET);
         let mut out = Output {
@@ -241,7 +234,7 @@ impl Converter {
                 Ok(())
             }
             Some(Err(error)) => Err(error),
-            Some(Ok(())) => Err(child.ended().await),
+            Some(Ok(())) => Err(child.ended().await.into()),
         };
         (result, healthy)
     }
@@ -255,14 +248,10 @@ async fn feed(
 ) -> Result<(), RunError> {
     let mut wire = BytesMut::new();
     while let Some(packet) = packets.recv().await {
-        let Ok(length) = u32::try_from(packet.data.len()) else {
-            continue;
-        };
         wire.clear();
-        wire.put_u32(length);
-        wire.put_i64(packet.time);
-        wire.put_u8(1);
-        wire.put_slice(&packet.data);
+        if packet.put(&mut wire).is_err() {
+            continue;
+        }
         let _ = first_in.compare_exchange(UNSET, packet.time, Ordering::Relaxed, Ordering::Relaxed);
         match timeout(WRITE_DEADLINE, stdin.write_all(&wire)).await {
             Ok(Ok(())) => {}
@@ -293,8 +282,8 @@ impl Output<'_> {
     async fn drain(&mut self, stdout: &mut ChildStdout) -> Result<(), RunError> {
         let mut buffer = BytesMut::with_capacity(8 * 1024);
         loop {
-            while let Some((time, flags, data)) = take_packet(&mut buffer)? {
-                self.packet(time, flags, data)?;
+            while let Some(packet) = Packet::take(&mut buffer, LONGEST).map_err(|_| too_long())? {
+                self.packet(packet)?;
             }
             match stdout.read_buf(&mut buffer).await {
                 Ok(1..) => {}
@@ -303,8 +292,8 @@ impl Output<'_> {
         }
     }
 
-    fn packet(&mut self, time: i64, flags: u8, data: Bytes) -> Result<(), RunError> {
-        if flags & IS_CONFIG != 0 {
+    fn packet(&mut self, Packet { time, flags, data }: Packet) -> Result<(), RunError> {
+        if flags & Packet::CONFIG != 0 {
             // The first two bytes name object type, rate and channels; extensions may follow.
             return match data.get(..2) == self.track.config.get(..2) {
                 true => Ok(()),
@@ -341,23 +330,11 @@ impl Output<'_> {
     }
 }
 
-fn take_packet(buffer: &mut BytesMut) -> Result<Option<(i64, u8, Bytes)>, RunError> {
-    let Some(mut header) = buffer.get(..HEADER) else {
-        return Ok(None);
-    };
-    let length = header.get_u32() as usize;
-    let (time, flags) = (header.get_i64(), header.get_u8());
-    if length > LONGEST {
-        return Err(RunError::new(
-            ReasonCode::Internal,
-            "The audio converter wrote a packet that is too long.",
-        ));
-    }
-    if buffer.len() < HEADER + length {
-        return Ok(None);
-    }
-    buffer.advance(HEADER);
-    Ok(Some((time, flags, buffer.split_to(length).freeze())))
+fn too_long() -> RunError {
+    RunError::new(
+        ReasonCode::Internal,
+        "The audio converter wrote a packet that is too long.",
+    )
 }
 
 #[cfg(test)]
@@ -380,26 +357,6 @@ mod tests {
     }
 
     #[test]
-    fn packets_come_out_whole_and_long_ones_are_refused() {
-        let mut wire = BytesMut::new();
-        wire.put_u32(3);
-        wire.put_i64(-7);
-        wire.put_u8(2);
-        wire.put_slice(b"ab");
-        assert_eq!(take_packet(&mut wire).unwrap(), None);
-        wire.put_slice(b"cX");
-        assert_eq!(
-            take_packet(&mut wire).unwrap(),
-            Some((-7, 2, Bytes::from_static(b"abc")))
-        );
-        assert_eq!(&wire[..], b"X");
-        let mut wire = BytesMut::new();
-        wire.put_u32(u32::MAX);
-        wire.put_bytes(0, 9);
-        assert!(take_packet(&mut wire).is_err());
-    }
-
-    #[test]
     fn times_begin_where_the_input_began_whatever_the_priming() {
         let (frames, mut got) = mpsc::channel(8);
         let track = Input {
@@ -418,15 +375,23 @@ mod tests {
             shift: None,
             last: -1,
         };
-        out.packet(0, 2, Bytes::from_static(&[0x14, 0x08, 0x56]))
+        let packet = |time, flags, data: &'static [u8]| Packet {
+            time,
+            flags,
+            data: Bytes::from_static(data),
+        };
+        out.packet(packet(0, Packet::CONFIG, &[0x14, 0x08, 0x56]))
             .unwrap();
         for time in [7_488, 8_512, 8_512, 9_536] {
-            out.packet(time, 1, Bytes::from_static(b"x")).unwrap();
+            out.packet(packet(time, Packet::KEY, b"x")).unwrap();
         }
         let times: Vec<i64> = std::iter::from_fn(|| got.try_recv().ok())
             .map(|f| f.dts)
             .collect();
         assert_eq!(times, [8_000, 9_024, 10_048]);
-        assert!(out.packet(0, 2, Bytes::from_static(&[0x12, 0x10])).is_err());
+        assert!(
+            out.packet(packet(0, Packet::CONFIG, &[0x12, 0x10]))
+                .is_err()
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use oriel_api::{Reason, ReasonCode};
 use oriel_camera::CameraError;
+use oriel_child::ChildError;
 use oriel_task::Severity;
 
 /// Why a run or an attempt at one ended.
@@ -70,6 +71,21 @@ impl From<CameraError> for RunError {
             reason,
             severity,
             needs_gstreamer: error.needs_gstreamer(),
+        }
+    }
+}
+
+impl From<ChildError> for RunError {
+    fn from(error: ChildError) -> Self {
+        let severity = match error.reason.code {
+            // A child that fails inside may do better next time.
+            ReasonCode::Internal => Severity::Transient,
+            code => severity(code),
+        };
+        Self {
+            reason: error.reason,
+            severity,
+            needs_gstreamer: false,
         }
     }
 }

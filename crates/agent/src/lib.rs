@@ -6,13 +6,11 @@
 //! `oriel_api::link`.
 
 mod agent;
-mod child;
 mod clock;
 mod convert;
 mod drift;
 mod error;
 mod look;
-mod program;
 mod publish;
 mod pull;
 mod run;

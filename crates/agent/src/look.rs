@@ -9,10 +9,11 @@ use oriel_api::{
     AudioMode, Credentials, EngineInUse, Error, ErrorCode, ProbeReport, Reason, ReasonCode,
 };
 use oriel_camera::{Address, Measure, Observed, probe, split_credentials};
+use oriel_child::Program;
 use oriel_media::TrackKind;
 use tokio::time::{Instant as TokioInstant, timeout_at};
 
-use crate::{RunError, program::Program, pull::Pull};
+use crate::{RunError, pull::Pull};
 
 /// The whole look, with both engines, ends after this.
 const LIMIT: Duration = Duration::from_millis(14_500);

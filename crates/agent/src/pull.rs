@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Instant};
 use bytes::BytesMut;
 use oriel_api::{AudioMode, Credentials, ReasonCode};
 use oriel_camera::{Address, Received, SourceAudio};
+use oriel_child::{Child, Program};
 use oriel_media::format::VIDEO_TIMESCALE;
 use oriel_media::{Format, Frame, ReadError, StreamItem, StreamReader, TrackKind, rescale};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
-use crate::{RunError, child::Child, program::Program};
+use crate::RunError;
 
 /// Read at once from the child.
 const CHUNK: usize = 64 * 1024;
@@ -148,7 +149,7 @@ async fn read(
         chunk.reserve(CHUNK);
         match child.stdout.read_buf(chunk).await {
             Ok(n @ 1..) => reader.push(&chunk[..n]),
-            Ok(0) | Err(_) => return Err(child.ended().await),
+            Ok(0) | Err(_) => return Err(child.ended().await.into()),
         }
     }
 }

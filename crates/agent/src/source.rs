@@ -6,6 +6,7 @@ use oriel_api::{AudioMode, Credentials, Engine, EngineInUse, ReasonCode, Warning
 use oriel_camera::{
     Address, Deadlines, Measure, Observed, Received, RtspSession, RtspTarget, SourceAudio, connect,
 };
+use oriel_child::Program;
 use oriel_media::{Format, TrackKind};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -13,7 +14,6 @@ use tokio_util::task::TaskTracker;
 use crate::{
     RunError,
     convert::{Conversion, Input},
-    program::Program,
     pull::Pull,
 };
 

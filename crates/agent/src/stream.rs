@@ -15,6 +15,7 @@ use oriel_api::{
     link::{CameraSetup, credentials_key},
 };
 use oriel_camera::Address;
+use oriel_child::Program;
 use oriel_media::ingest::Ingest;
 use oriel_secrets::{SecretStore, get_credentials};
 use oriel_task::{Attempt, Severity, Status, Supervised, supervise};
@@ -28,7 +29,6 @@ use tracing::{info, warn};
 use crate::{
     RunError,
     clock::{StepWatch, wall_now},
-    program::Program,
     publish::Publisher,
     run::Run,
     source::{Opening, Source},
