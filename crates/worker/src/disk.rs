@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_api::{ChannelId, link::OpenSegment};
+use oriel_api::{ChannelId, Reason, Timestamp, link::OpenSegment};
 use oriel_media::TrackKind;
 use oriel_task::{Ladder, Severity};
 use tracing::{error, info, warn};
@@ -40,9 +40,16 @@ pub(crate) enum Job {
     /// Frames to write.
     Piece(Arc<Run>, Piece),
     /// A run has ended.
-    End(Arc<Run>),
+    End(Arc<Run>, RunEnd),
     /// Close everything and end.
     Stop,
+}
+
+/// How a run ended.
+pub(crate) struct RunEnd {
+    pub(crate) end: Timestamp,
+    pub(crate) reason: Reason,
+    pub(crate) drift_ppm: Option<f64>,
 }
 
 /// Settings in force, changed while the thread runs.
@@ -132,7 +139,11 @@ impl Disk {
             let wait = due.map_or(IDLE, |due| due.saturating_duration_since(now));
             match self.queue.pop(wait) {
                 Some(Job::Piece(run, piece)) => self.piece(&run, piece),
-                Some(Job::End(run)) => self.end(&run),
+                Some(Job::End(run, end)) => {
+                    self.end(&run);
+                    // Behind the run's last segment.
+                    self.reporter.ended(run, end);
+                }
                 Some(Job::Stop) => return self.stop(),
                 None => {}
             }

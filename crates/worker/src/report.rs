@@ -10,7 +10,7 @@ use std::{
 };
 
 use oriel_api::{
-    ChannelId, Error, ErrorCode, Reason, Timestamp,
+    ChannelId, Error, ErrorCode, Timestamp,
     link::{NvrLink, OpenSegment, RunStarted, SegmentClosed},
 };
 use oriel_task::{Attempt, Severity, Supervised};
@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::{run::Run, sync::lock};
+use crate::{disk::RunEnd, run::Run, sync::lock};
 
 /// Reports that wait, at most. At 16 channels this is more than a day of segments.
 const WAITING_MAX: usize = 65_536;
@@ -31,12 +31,7 @@ const STORAGE_MAX: usize = 1024;
 enum Report {
     Started(Arc<Run>, RunStarted),
     Closed(Option<Arc<Run>>, OpenSegment),
-    Ended {
-        run: Arc<Run>,
-        end: Timestamp,
-        reason: Reason,
-        drift_ppm: Option<f64>,
-    },
+    Ended(Arc<Run>, RunEnd),
 }
 
 /// The queue of reports.
@@ -75,19 +70,8 @@ impl Reporter {
         self.push(Report::Closed(run, segment));
     }
 
-    pub(crate) fn ended(
-        &self,
-        run: Arc<Run>,
-        end: Timestamp,
-        reason: Reason,
-        drift_ppm: Option<f64>,
-    ) {
-        self.push(Report::Ended {
-            run,
-            end,
-            reason,
-            drift_ppm,
-        });
+    pub(crate) fn ended(&self, run: Arc<Run>, end: RunEnd) {
+        self.push(Report::Ended(run, end));
     }
 
     /// Footage of a channel cannot be written, or can again.
@@ -174,16 +158,11 @@ impl Reporting {
                 };
                 self.nvr.segment_closed(closed).await?;
             }
-            Report::Ended {
-                run,
-                end,
-                reason,
-                drift_ppm,
-            } => {
+            Report::Ended(run, end) => {
                 let id = *lock(&run.id);
                 if let Some(id) = id {
                     self.nvr
-                        .run_ended(id, *end, reason.clone(), *drift_ppm)
+                        .run_ended(id, end.end, end.reason.clone(), end.drift_ppm)
                         .await?;
                 }
             }

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use crate::{
     clock::wall,
-    disk::Job,
+    disk::{Job, RunEnd},
     hub::{Hub, Stream, StreamKey},
     pacer::{Pacer, Piece},
     queue::Queue,
@@ -86,8 +86,12 @@ impl Recording {
             hole,
         } = &mut self;
         pacer.finish(&mut |piece| send(run, queue, reporter, end, hole, dropped, piece));
-        self.queue.push_always(Job::End(Arc::clone(&self.run)));
-        self.reporter.ended(self.run, self.end, reason, drift_ppm);
+        let ended = RunEnd {
+            end: self.end,
+            reason,
+            drift_ppm,
+        };
+        self.queue.push_always(Job::End(self.run, ended));
     }
 }
 
