@@ -80,10 +80,10 @@ mod tests {
         let offsets: Vec<_> = (0..64u8)
             .map(|i| Cutter::new(30_000, &ChannelId::from_random([i; 12])).offset_ms)
             .collect();
-        assert!(offsets.iter().all(|o| (0..30_000).contains(o)));
+        assert!(offsets.iter().all(|o| (0..30_000_i64).contains(o)));
         for third in 0..3 {
             let range = third * 10_000..(third + 1) * 10_000;
-            assert!(offsets.iter().filter(|o| range.contains(o)).count() >= 4);
+            assert!(offsets.iter().filter(|&&o| range.contains(&o)).count() >= 4);
         }
         let id = ChannelId::from_random(*b"abcdefghijkl");
         assert_eq!(Cutter::new(30_000, &id), Cutter::new(30_000, &id));
