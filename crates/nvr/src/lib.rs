@@ -1,1 +1,32 @@
-//! Placeholder until the crate is written.
+//! ROLE control side: cameras, channels, recordings, events, settings and who may see them.
+//!
+//! Implements every operation of `oriel-api` and takes what the agent and the worker report.
+//! What does not belong here: SQL, media bytes, sockets, HTTP, and talking to cameras. Secrets
+//! pass through on their way to the secret store and are never kept, logged or answered.
+
+pub mod address;
+pub mod auth;
+mod cameras;
+mod channels;
+pub mod check;
+mod chronicle;
+mod collector;
+mod demo;
+mod events;
+mod link;
+mod logins;
+mod nvr;
+mod operations;
+mod random;
+mod recordings;
+pub mod sign;
+mod states;
+mod system;
+mod tokens;
+mod views;
+
+#[cfg(test)]
+mod tests;
+
+pub use demo::DemoSetup;
+pub use nvr::{Nvr, NvrOptions};

@@ -1,10 +1,10 @@
 //! Table `run`: uninterrupted connections, and why each ended.
 
 use oriel_api::{
-    Reason, Timestamp,
+    ChannelId, Reason, Timestamp,
     link::{RunId, RunStarted},
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::{Result, Store, StoreError, channel, codec, text};
 
@@ -41,14 +41,14 @@ impl Store {
         .await
     }
 
-    /// Notes the end of a run. Succeeds when its channel is gone already.
+    /// Notes the end of a run and gives its channel; `None` when that is gone already.
     pub async fn run_end(
         &self,
         run: RunId,
         end: Timestamp,
         reason: Reason,
         drift_ppm: Option<f64>,
-    ) -> Result<()> {
+    ) -> Result<Option<ChannelId>> {
         self.write(move |c| {
             c.execute(
                 "UPDATE run SET end_ms = ?2, end_reason = ?3, end_message = ?4, drift_ppm = ?5
@@ -61,7 +61,14 @@ impl Store {
                     drift_ppm.filter(|d| d.is_finite()),
                 ),
             )?;
-            Ok(())
+            let channel: Option<String> = c
+                .prepare_cached(
+                    "SELECT channel.public_id FROM run JOIN channel ON channel.id = run.channel
+                     WHERE run.id = ?1",
+                )?
+                .query_row([run], |r| r.get(0))
+                .optional()?;
+            channel.as_deref().map(text::id).transpose()
         })
         .await
     }

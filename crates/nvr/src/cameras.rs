@@ -1,0 +1,265 @@
+//! Operations on cameras.
+
+use oriel_api::{
+    Caller, Camera, CameraCreate, CameraDelete, CameraId, CameraProbe, CameraRef, CameraUpdate,
+    Change, ChannelId, Credentials, Empty, Error, ErrorCode, Page, Permission, ProbeReport,
+    Quality, Result, Scope, StreamProfile,
+};
+use oriel_store::{CameraChange, CameraRow, NewCamera};
+use tracing::{error, info, warn};
+
+use crate::{
+    Nvr,
+    address::{self, Address, host_of, login},
+    random,
+};
+
+fn profile(quality: Quality, url: String) -> StreamProfile {
+    StreamProfile {
+        quality,
+        url,
+        video: None,
+        audio: None,
+    }
+}
+
+fn low_address(text: &str) -> Result<Address> {
+    Address::parse(text).map_err(|mut e| {
+        e.message = format!("The smaller stream: {}", e.message);
+        e
+    })
+}
+
+impl Nvr {
+    pub(crate) async fn list_cameras(&self, caller: &Caller) -> Result<Page<Camera>> {
+        let rows = self.store.cameras().await?;
+        let seen = rows.iter().filter(|row| match &row.channel {
+            Some(channel) => caller.sees(Permission::LiveView, channel),
+            None => caller.may(Permission::LiveView, &Scope::System),
+        });
+        Ok(Page::all(seen.map(|r| self.camera_view(r)).collect()))
+    }
+
+    pub(crate) async fn get_camera(&self, input: CameraRef) -> Result<Camera> {
+        Ok(self.camera_view(&self.camera_row(&input.id).await?))
+    }
+
+    pub(crate) async fn create_camera(&self, input: CameraCreate) -> Result<Camera> {
+        let name = address::name(&input.name)?;
+        let main = Address::parse(&input.url)?;
+        let low = match input.low_url.as_deref().map(str::trim) {
+            None | Some("") => None,
+            Some(text) => Some(low_address(text)?),
+        };
+        // Fields win over what stands in the address.
+        let inside = main
+            .credentials
+            .or(low.as_ref().and_then(|l| l.credentials.clone()));
+        let credentials = login(input.username, input.password)?.or(inside);
+        let mut profiles = vec![profile(Quality::High, main.url)];
+        profiles.extend(low.map(|l| profile(Quality::Low, l.url)));
+        self.links()?;
+
+        let _editing = self.editing.lock().await;
+        let id = CameraId::from_random(random::bytes()?);
+        let channel = ChannelId::from_random(random::bytes()?);
+        // Secret first: a row without its secret could never connect, a secret without a row
+        // is taken back here.
+        if credentials.is_some() {
+            self.logins.put(&id, credentials.clone()).await?;
+        }
+        let inserted = self
+            .store
+            .camera_insert(NewCamera {
+                id: id.clone(),
+                channel,
+                name,
+                profiles,
+                at: self.clock_now(),
+            })
+            .await;
+        if let Err(refused) = inserted {
+            if credentials.is_some() {
+                self.put_back(&id, None).await;
+            }
+            return Err(refused.into());
+        }
+        let row = self.camera_row(&id).await?;
+        info!(camera = %id, "camera added");
+        if let Err(error) = self.apply(&row).await {
+            warn!(camera = %id, %error, "the agent did not take a camera");
+        }
+        let camera = self.camera_view(&row);
+        self.push(Change::Camera {
+            camera: Box::new(camera.clone()),
+        });
+        if let Some(channel) = &row.channel {
+            self.push_channel(channel).await;
+        }
+        Ok(camera)
+    }
+
+    /// Undoes a change of credentials after what it belonged to was refused.
+    async fn put_back(&self, id: &CameraId, credentials: Option<Credentials>) {
+        if let Err(cause) = self.logins.put(id, credentials).await {
+            error!(camera = %id, %cause, "credentials could not be put back");
+        }
+    }
+
+    /// The credentials a camera is to have after an update; `None` when they stay.
+    fn changed_login(
+        input: &CameraUpdate,
+        inside: Option<Credentials>,
+        kept: Option<&Credentials>,
+    ) -> Result<Option<Option<Credentials>>> {
+        let given = match (&input.username, &input.password) {
+            // Empty text removes both.
+            (Some(u), _) if u.is_empty() => return Ok(Some(None)),
+            (None, None) => return Ok(inside.map(Some)),
+            (Some(u), Some(p)) => login(Some(u.clone()), Some(p.clone()))?,
+            (Some(u), None) => {
+                let password = inside.or(kept.cloned()).map(|k| k.password);
+                login(Some(u.clone()), password)?
+            }
+            (None, Some(p)) => {
+                let username = inside.or(kept.cloned()).map(|k| k.username);
+                login(username, Some(p.clone()))?
+            }
+        };
+        Ok(Some(given))
+    }
+
+    pub(crate) async fn update_camera(&self, input: CameraUpdate) -> Result<Camera> {
+        let name = input.name.as_deref().map(address::name).transpose()?;
+        let main = input.url.as_deref().map(Address::parse).transpose()?;
+        let low = match input.low_url.as_deref().map(str::trim) {
+            None => None,
+            Some("") => Some(None),
+            Some(text) => Some(Some(low_address(text)?)),
+        };
+        let inside = main
+            .as_ref()
+            .and_then(|m| m.credentials.clone())
+            .or(low.iter().flatten().find_map(|l| l.credentials.clone()));
+
+        let _editing = self.editing.lock().await;
+        let before = self.camera_row(&input.id).await?;
+        let touches_login =
+            inside.is_some() || input.username.is_some() || input.password.is_some();
+        let mut kept = None;
+        let mut login = None;
+        if touches_login {
+            kept = self.logins.get(&input.id).await?;
+            login = Self::changed_login(&input, inside, kept.as_ref())?.filter(|l| *l != kept);
+        }
+        let url_of = |q| before.profile(q).map(|p| p.url.as_str());
+        let url = main
+            .map(|m| m.url)
+            .filter(|u| url_of(Quality::High) != Some(u));
+        let low_url = low
+            .map(|l| l.map(|l| l.url))
+            .filter(|l| url_of(Quality::Low) != l.as_deref());
+        let reconnect = url.is_some() || low_url.is_some() || login.is_some();
+        let rolls_back = login.is_some();
+        if let Some(login) = login {
+            self.logins.put(&input.id, login).await?;
+        }
+        let change = CameraChange {
+            name,
+            url,
+            low_url,
+            reconnect,
+        };
+        let row = match self.store.camera_update(input.id.clone(), change).await {
+            Ok(row) => row,
+            Err(refused) => {
+                if rolls_back {
+                    self.put_back(&input.id, kept).await;
+                }
+                return Err(refused.into());
+            }
+        };
+        if reconnect && let Err(error) = self.apply(&row).await {
+            warn!(camera = %row.id, %error, "the agent did not take a change");
+        }
+        let camera = self.camera_view(&row);
+        self.push(Change::Camera {
+            camera: Box::new(camera.clone()),
+        });
+        if let Some(channel) = row.channel.as_ref().filter(|_| row.name != before.name) {
+            self.push_channel(channel).await;
+        }
+        Ok(camera)
+    }
+
+    pub(crate) async fn delete_camera(
+        &self,
+        caller: &Caller,
+        input: CameraDelete,
+    ) -> Result<Empty> {
+        let links = self.links()?;
+        let _editing = self.editing.lock().await;
+        let row = self.camera_row(&input.id).await?;
+        if input.delete_recordings {
+            let scope = match &row.channel {
+                Some(channel) => Scope::Channel(channel.clone()),
+                None => Scope::System,
+            };
+            if !caller.may(Permission::RecordingsDelete, &scope) {
+                return Err(Error::new(
+                    ErrorCode::PermissionDenied,
+                    "You are not allowed to delete recordings.",
+                ));
+            }
+        }
+        links.agent.remove(&input.id).await?;
+        // Before the row, which is the only thing that knows the secret's name.
+        let kept = self.logins.get(&input.id).await?;
+        self.logins.put(&input.id, None).await?;
+        let removed = self
+            .store
+            .camera_remove(input.id.clone(), input.delete_recordings, self.clock_now())
+            .await;
+        let channel = match removed {
+            Ok(channel) => channel,
+            Err(refused) => {
+                self.put_back(&input.id, kept).await;
+                if let Err(error) = self.apply(&row).await {
+                    error!(camera = %row.id, %error, "a camera could not be started again");
+                }
+                return Err(refused.into());
+            }
+        };
+        info!(camera = %input.id, footage = input.delete_recordings, "camera removed");
+        self.forgotten(&row);
+        self.push(Change::CameraRemoved {
+            id: input.id.clone(),
+        });
+        if let Some(channel) = channel {
+            self.push_channel(&channel).await;
+        }
+        self.garbage.notify_one();
+        Ok(Empty {})
+    }
+
+    fn forgotten(&self, row: &CameraRow) {
+        self.states().removed(&row.id);
+    }
+
+    pub(crate) async fn probe_camera(&self, input: CameraProbe) -> Result<ProbeReport> {
+        let at = Address::parse(&input.url)?;
+        let mut credentials = login(input.username, input.password)?.or(at.credentials);
+        if let (None, Some(id)) = (&credentials, &input.id) {
+            let row = self.camera_row(id).await?;
+            // Kept credentials go nowhere but to the host they were entered for.
+            let same_host = row
+                .profiles
+                .iter()
+                .any(|p| host_of(&p.url).as_ref() == Some(&at.host));
+            if same_host {
+                credentials = self.logins.get(id).await?;
+            }
+        }
+        self.links()?.agent.probe(&at.url, credentials).await
+    }
+}

@@ -1,0 +1,301 @@
+//! The nvr itself: what it holds, how it starts and stops.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use oriel_api::{
+    Change, ChannelId, Error, EventKind, Result, Secret, Settings, Timestamp,
+    link::{AgentLink, WorkerLink},
+};
+use oriel_secrets::SecretStore;
+use oriel_store::{ChannelRow, NewEvent, Store};
+use tokio::{
+    sync::{Notify, broadcast, mpsc},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    DemoSetup,
+    auth::{self, Doors},
+    chronicle, collector,
+    logins::{Logins, blocking},
+    random,
+    sign::Signer,
+    states::{Note, States},
+};
+
+/// Key of the signing key in the secret store.
+const SIGNING_KEY: &str = "signing-key";
+/// Changes a slow viewer may be behind before it is told to read the lists again.
+const CHANGES: usize = 256;
+/// Notes that may wait for the database.
+const NOTES: usize = 1024;
+/// Channels whose footage was deleted are remembered so long, for files that turn up late.
+const TOMBSTONE_MS: i64 = 7 * 24 * 3600 * 1000;
+
+pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What an nvr is started with.
+#[derive(Clone, Debug, Default)]
+pub struct NvrOptions {
+    /// Version of the program.
+    pub version: String,
+    /// Data folder, for the system page.
+    pub data_dir: PathBuf,
+    /// Where media is served: `http://127.0.0.1:PORT`; see also [`Nvr::set_media_base`].
+    pub media_base: String,
+    /// Demonstration cameras that are offered.
+    pub demo: Vec<DemoSetup>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Links {
+    pub(crate) agent: Arc<dyn AgentLink>,
+    pub(crate) worker: Arc<dyn WorkerLink>,
+}
+
+/// The control side. Made once, shared as `Arc<Nvr>`.
+pub struct Nvr {
+    pub(crate) options: NvrOptions,
+    pub(crate) store: Store,
+    pub(crate) secrets: Arc<dyn SecretStore>,
+    pub(crate) signer: Signer,
+    pub(crate) doors: Doors,
+    pub(crate) logins: Logins,
+    pub(crate) states: Mutex<States>,
+    pub(crate) settings: RwLock<Settings>,
+    /// One change of a camera or channel at a time, so that secret, row and agent agree.
+    pub(crate) editing: tokio::sync::Mutex<()>,
+    /// There is something to tell viewers.
+    pub(crate) news: Notify,
+    /// There is garbage.
+    pub(crate) garbage: Arc<Notify>,
+    links: OnceLock<Links>,
+    media_base: RwLock<String>,
+    changes: broadcast::Sender<Change>,
+    notes: mpsc::Sender<Note>,
+    pub(crate) notes_out: tokio::sync::Mutex<mpsc::Receiver<Note>>,
+    clock: Clock,
+    cancel: CancellationToken,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Nvr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Nvr").field("store", &self.store).finish()
+    }
+}
+
+fn system_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Timestamp::from_ms(since.map_or(0, |d| d.as_millis() as i64))
+}
+
+/// The signing key, made and kept when there is none. Blocks.
+fn signing_key(secrets: &dyn SecretStore) -> Result<[u8; 32], oriel_secrets::SecretError> {
+    let kept = secrets.get(SIGNING_KEY)?.and_then(|text| {
+        let raw = URL_SAFE_NO_PAD.decode(text.expose()).ok()?;
+        <[u8; 32]>::try_from(raw).ok()
+    });
+    if let Some(key) = kept {
+        return Ok(key);
+    }
+    let key = random::bytes().map_err(|_| oriel_secrets::SecretError::NoRandomness)?;
+    secrets.set(SIGNING_KEY, &Secret::new(URL_SAFE_NO_PAD.encode(key)))?;
+    Ok(key)
+}
+
+impl Nvr {
+    /// An nvr over this database and these secrets. Keys are made on the first start.
+    pub async fn new(
+        options: NvrOptions,
+        store: Store,
+        secrets: Arc<dyn SecretStore>,
+    ) -> Result<Arc<Self>> {
+        Self::with_clock(options, store, secrets, Arc::new(system_clock)).await
+    }
+
+    pub(crate) async fn with_clock(
+        options: NvrOptions,
+        store: Store,
+        secrets: Arc<dyn SecretStore>,
+        clock: Clock,
+    ) -> Result<Arc<Self>> {
+        let (owner, key) =
+            blocking(&secrets, |s| Ok((auth::owner_token(s)?, signing_key(s)?))).await?;
+        let settings = store.settings().await?;
+        let (notes, notes_out) = mpsc::channel(NOTES);
+        Ok(Arc::new(Self {
+            media_base: RwLock::new(options.media_base.clone()),
+            options,
+            store,
+            signer: Signer::new(&key),
+            doors: Doors::new(&owner),
+            logins: Logins::new(secrets.clone()),
+            secrets,
+            states: Mutex::default(),
+            settings: RwLock::new(settings),
+            editing: tokio::sync::Mutex::default(),
+            news: Notify::new(),
+            garbage: Arc::new(Notify::new()),
+            links: OnceLock::new(),
+            changes: broadcast::channel(CHANGES).0,
+            notes,
+            notes_out: tokio::sync::Mutex::new(notes_out),
+            clock,
+            cancel: CancellationToken::new(),
+            tasks: Mutex::default(),
+        }))
+    }
+
+    /// Connects the other roles. Once, before [`Nvr::start`].
+    pub fn attach(&self, agent: Arc<dyn AgentLink>, worker: Arc<dyn WorkerLink>) {
+        if self.links.set(Links { agent, worker }).is_err() {
+            warn!("the roles are connected already");
+        }
+    }
+
+    /// Where media is served, once the port is known.
+    pub fn set_media_base(&self, base: impl Into<String>) {
+        *self
+            .media_base
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = base.into();
+    }
+
+    pub(crate) fn media_base(&self) -> String {
+        let base = self
+            .media_base
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        base.clone()
+    }
+
+    /// Checks and signs media URLs.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// The database, for what is served straight from it.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Changes as they happen. A receiver that lags is to tell its viewer
+    /// [`Change::Resync`].
+    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Begins: ends what a crash left open, writes the started event, gives every camera to the
+    /// agent, and collects garbage. Call after the worker has repaired its spool or before; the
+    /// order does not matter.
+    pub async fn start(self: &Arc<Self>) -> Result<()> {
+        let links = self.links()?;
+        let now = self.clock_now();
+        let abandoned = self.store.runs_abandon().await?;
+        self.store.sessions_expire(now).await?;
+        let before = Timestamp::from_ms(now.ms() - TOMBSTONE_MS);
+        self.store.channels_sweep(before).await?;
+        self.write_event(EventKind::Started, None, None).await?;
+        let settings = self.settings();
+        links.worker.configure(&settings);
+        for channel in self.store.channels().await? {
+            links
+                .worker
+                .configure_channel(&channel.id, channel.segment_seconds);
+        }
+        let cameras = self.store.cameras().await?;
+        self.logins.load(cameras.iter().map(|c| c.id.clone())).await;
+        {
+            let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+            tasks.push(chronicle::spawn(self.clone(), self.cancel.clone()));
+            tasks.push(collector::spawn(self.clone(), self.cancel.clone()));
+        }
+        info!(
+            cameras = cameras.len(),
+            abandoned_runs = abandoned,
+            "nvr started"
+        );
+        for camera in cameras {
+            let _editing = self.editing.lock().await;
+            if let Err(error) = self.apply(&camera).await {
+                warn!(camera = %camera.id, %error, "the agent did not take a camera");
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends: writes down what is waiting and the stopped event. Call after the agent and the
+    /// worker have stopped, so that the ends of their runs are kept.
+    pub async fn stop(&self) -> Result<()> {
+        self.cancel.cancel();
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // A task that panicked has said so; stopping goes on.
+            let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
+        }
+        self.write_event(EventKind::Stopped, None, None).await
+    }
+
+    pub(crate) fn links(&self) -> Result<Links> {
+        self.links
+            .get()
+            .cloned()
+            .ok_or_else(|| Error::unavailable("Oriel is starting."))
+    }
+
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        settings.clone()
+    }
+
+    pub(crate) fn states(&self) -> std::sync::MutexGuard<'_, States> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells viewers. Nobody listening is fine.
+    pub(crate) fn push(&self, change: Change) {
+        let _ = self.changes.send(change);
+    }
+
+    /// Queues something to be written down; never waits.
+    pub(crate) fn note(&self, note: Note) {
+        if self.notes.try_send(note).is_err() {
+            warn!("too much happens at once; an event was not kept");
+        }
+    }
+
+    pub(crate) async fn write_event(
+        &self,
+        kind: EventKind,
+        channel: Option<ChannelId>,
+        reason: Option<oriel_api::Reason>,
+    ) -> Result<()> {
+        self.keep_event(NewEvent {
+            at: self.clock_now(),
+            kind,
+            channel,
+            reason,
+        })
+        .await
+    }
+
+    /// A channel that callers may know of.
+    pub(crate) async fn channel_row(&self, id: &ChannelId) -> Result<ChannelRow> {
+        self.store
+            .channel(id.clone())
+            .await?
+            .ok_or_else(|| Error::not_found("There is no such channel."))
+    }
+}
