@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { dayRange } from '../lib/time';
-import { MIN_SPAN_MS, bars, footageAt, msAt, panned, showing, ticks, under, within, xOf, zoomed } from './view';
+import {
+  MIN_SPAN_MS, bars, followed, footageAt, msAt, panned, reasonOf, showing, stepped, ticks, under, within, xOf, zoomed,
+} from './view';
 
 const HOUR = 3_600_000;
 const day = { start: 0, end: 24 * HOUR };
@@ -81,4 +83,32 @@ describe('under', () => {
   it('starts at the next footage', () => {
     expect([-5, 50, 100, 502, 505].map((ms) => footageAt(ms, stretches))).toEqual([0, 50, 500, 502, null]);
   });
+});
+
+describe('stepping', () => {
+  const stretches = [{ start: 0, end: 100 }, { start: 1000, end: 1100 }];
+  it('leaves holes out', () => {
+    expect(stepped(1005, -10, stretches)).toBe(95);
+    expect(stepped(95, 10, stretches)).toBe(1005);
+    expect(stepped(50, 10, stretches)).toBe(60);
+    expect(stepped(500, -10, stretches)).toBe(90);
+  });
+  it('leads out of the footage that is known', () => {
+    expect(stepped(5, -10, stretches)).toBe(-5);
+    expect(stepped(1095, 10, stretches)).toBe(1105);
+    expect(stepped(5, 10, [])).toBe(15);
+  });
+});
+
+it('joins stretches that differ by rounding', () => {
+  expect(followed([{ start: 0, end: 100 }, { start: 300, end: 900 }, { start: 2000, end: 3000 }])).toEqual([
+    { start: 0, end: 900 },
+    { start: 2000, end: 3000 },
+  ]);
+});
+
+it('names the longest known cause of a gap', () => {
+  const holes = [{ start: 0, end: 10, reason: 'a' }, { start: 10, end: 50, reason: 'b' }, { start: 50, end: 99, reason: null }];
+  expect(reasonOf(0, 99, holes)).toBe('b');
+  expect(reasonOf(60, 70, holes)).toBeNull();
 });

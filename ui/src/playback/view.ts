@@ -127,3 +127,58 @@ export function footageAt(ms: number, stretches: readonly Span[]): number | null
   }
   return null;
 }
+
+/** Stretches that follow one another within a border's rounding are one. */
+export function followed(stretches: readonly Span[]): Span[] {
+  const BORDER_MS = 500;
+  const found: Span[] = [];
+  for (const s of stretches) {
+    const last = found.at(-1);
+    if (last && s.start - last.end <= BORDER_MS) last.end = Math.max(last.end, s.end);
+    else found.push({ start: s.start, end: s.end });
+  }
+  return found;
+}
+
+/** The moment so much footage away, holes not counted; the edge of the footage when there is less. */
+export function stepped(at: number, by: number, stretches: readonly Span[]): number {
+  if (stretches.length === 0) return at + by;
+  return by < 0 ? steppedBack(at, -by, stretches) : steppedOn(at, by, stretches);
+}
+
+function steppedBack(at: number, by: number, stretches: readonly Span[]): number {
+  let left = by;
+  for (const s of [...stretches].reverse()) {
+    if (s.start >= at) continue;
+    const from = Math.min(at, s.end);
+    if (from - s.start >= left) return from - left;
+    left -= from - s.start;
+  }
+  // Before the footage that is known: another day's.
+  return (stretches[0]?.start ?? at) - left;
+}
+
+function steppedOn(at: number, by: number, stretches: readonly Span[]): number {
+  let left = by;
+  for (const s of stretches) {
+    if (s.end <= at) continue;
+    const from = Math.max(at, s.start);
+    if (s.end - from > left) return from + left;
+    left -= s.end - from;
+  }
+  return (stretches.at(-1)?.end ?? at) + left;
+}
+
+/** Why there is no footage between two moments: the longest known cause. */
+export function reasonOf(from: number, to: number, holes: readonly Hole[]): string | null {
+  let longest = 0;
+  let reason: string | null = null;
+  for (const hole of holes) {
+    const shared = Math.min(to, hole.end) - Math.max(from, hole.start);
+    if (hole.reason !== null && shared > longest) {
+      longest = shared;
+      reason = hole.reason;
+    }
+  }
+  return reason;
+}

@@ -1,0 +1,54 @@
+// What a day of one channel holds, kept up to date while it goes on.
+
+import { call } from '../api/call';
+import { asApiError, type ApiError } from '../api/error';
+import { rfc3339, dayRange, ms } from '../lib/time';
+import { texts as common } from '../lib/texts';
+import type { Span } from './day';
+import { followed, type Hole } from './view';
+
+export class DayTimeline {
+  stretches: readonly Span[] = $state.raw([]);
+  holes: readonly Hole[] = $state.raw([]);
+  /** End of the newest footage ever, milliseconds. */
+  last: number | null = $state(null);
+  loaded = $state(false);
+  error: ApiError | null = $state.raw(null);
+  #asking: AbortController | null = null;
+  #key = '';
+
+  /** Reads a day; what is shown of another day goes at once. */
+  async load(channel: string, day: string): Promise<void> {
+    const key = `${channel} ${day}`;
+    if (key !== this.#key) {
+      this.#key = key;
+      this.stretches = [];
+      this.holes = [];
+      this.loaded = false;
+      this.last = null;
+    }
+    this.#asking?.abort();
+    const asking = new AbortController();
+    this.#asking = asking;
+    const { start, end } = dayRange(day);
+    try {
+      const line = await call('timeline', { id: channel, start: rfc3339(start), end: rfc3339(end) }, asking.signal);
+      if (asking.signal.aborted) return;
+      this.stretches = followed(line.stretches.map((s) => ({ start: Date.parse(s.start), end: Date.parse(s.end) })));
+      this.holes = line.gaps.map((g) => ({
+        start: Date.parse(g.start),
+        end: Date.parse(g.end),
+        reason: g.reason ? common.reasons[g.reason.code] : null,
+      }));
+      this.last = ms(line.last) ?? null;
+      this.loaded = true;
+      this.error = null;
+    } catch (thrown) {
+      if (!asking.signal.aborted) this.error = asApiError(thrown);
+    }
+  }
+
+  close(): void {
+    this.#asking?.abort();
+  }
+}
