@@ -8,7 +8,13 @@ use crate::{
 };
 
 /// Encoders in order of preference; the last two belong to macOS and Windows.
-const ENCODERS: [&str; 5] = ["fdkaacenc", "avenc_aac", "voaacenc", "atenc_aac", "mfaacenc"];
+const ENCODERS: [&str; 5] = [
+    "fdkaacenc",
+    "avenc_aac",
+    "voaacenc",
+    "atenc_aac",
+    "mfaacenc",
+];
 
 const RATES: [u32; 13] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000,

@@ -1,3 +1,5 @@
 //! The job `jpeg`.
 use crate::{failure::Failure, job::JpegJob};
-pub fn run(_: &JpegJob) -> Result<(), Failure> { Ok(()) }
+pub fn run(_: &JpegJob) -> Result<(), Failure> {
+    Ok(())
+}

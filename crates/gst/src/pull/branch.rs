@@ -11,7 +11,7 @@ use super::{
     Ending, Endings,
     declared::{self, DeclaredAudio, DeclaredVideo},
     gather::Gather,
-    track,
+    retime, track,
 };
 use crate::{
     aac::AacTarget,
@@ -64,9 +64,7 @@ pub fn attach(
     endings: &Endings,
     pace: Pace,
 ) {
-    let caps = pad
-        .current_caps()
-        .unwrap_or_else(|| pad.query_caps(None));
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     let Some(structure) = caps.structure(0) else {
         return;
     };
@@ -82,6 +80,11 @@ pub fn attach(
     } else {
         name.split('/').next().unwrap_or_default().to_owned()
     };
+    if name == "application/x-rtp"
+        && let Ok(rate) = structure.get::<i32>("clock-rate")
+    {
+        retime::follow_camera_clock(pad, rate.max(1) as u32);
+    }
     let done = match (name.as_str(), media.as_str()) {
         ("application/x-rtp", "video") => branch.rtp_video(pad, &caps),
         ("application/x-rtp", "audio") => branch.rtp_audio(pad, &caps),

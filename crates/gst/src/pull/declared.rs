@@ -106,9 +106,8 @@ mod tests {
 
     #[test]
     fn tracks_are_known_from_the_description() {
-        let aac = caps(
-            "media=audio,encoding-name=MPEG4-GENERIC,clock-rate=48000,config=(string)1188",
-        );
+        let aac =
+            caps("media=audio,encoding-name=MPEG4-GENERIC,clock-rate=48000,config=(string)1188");
         let DeclaredAudio::Copied {
             track: Some(track), ..
         } = audio(&aac)

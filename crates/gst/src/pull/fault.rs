@@ -84,7 +84,8 @@ fn speaks_something_else(detail: &str) -> bool {
 }
 
 fn contains(text: &str, word: &str) -> bool {
-    text.to_ascii_lowercase().contains(&word.to_ascii_lowercase())
+    text.to_ascii_lowercase()
+        .contains(&word.to_ascii_lowercase())
 }
 
 /// The last line of a debug text, which names files of GStreamer's sources in the first.

@@ -48,6 +48,8 @@ struct Unit {
 struct Running {
     zero: i64,
     audio_rate: u32,
+    /// Samples per audio frame when constant, else 0.
+    audio_samples: u32,
     video: TrackClock,
     audio: TrackClock,
     sequence: u32,
@@ -256,6 +258,7 @@ impl State {
         self.running = Some(Running {
             zero: first.dts,
             audio_rate: format.audio.as_ref().map_or(0, |a| a.sample_rate),
+            audio_samples: format.audio.as_ref().map_or(0, |a| a.frame_samples),
             video: TrackClock::default(),
             audio: TrackClock::default(),
             sequence: 0,
@@ -328,9 +331,14 @@ impl Running {
                 }
                 let clock = &mut self.audio;
                 let mut dts = ticks(unit.pts - self.zero, self.audio_rate);
-                let duration = ticks(unit.duration, self.audio_rate);
-                // Receive times jitter; samples do not.
-                if clock.last.is_some() && (dts - clock.next).abs() < i64::from(self.audio_rate) / 20
+                let duration = match self.audio_samples {
+                    0 => ticks(unit.duration, self.audio_rate),
+                    samples => i64::from(samples),
+                };
+                // Several frames of one packet share a time, receive times jitter; samples
+                // do not.
+                if clock.last.is_some()
+                    && (dts - clock.next).abs() < i64::from(self.audio_rate) / 20
                 {
                     dts = clock.next;
                 }
@@ -360,7 +368,9 @@ fn ticks(nanoseconds: i64, timescale: u32) -> i64 {
 
 fn unit(sample: &gst::Sample, kind: TrackKind) -> Option<Unit> {
     let buffer = sample.buffer()?;
-    if buffer.flags().contains(gst::BufferFlags::HEADER) || buffer.size() == 0 {
+    // Opus headers; on video the flag marks a frame that brings its parameter sets.
+    let header = buffer.flags().contains(gst::BufferFlags::HEADER);
+    if buffer.size() == 0 || (header && kind == TrackKind::Audio) {
         return None;
     }
     let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
@@ -408,6 +418,7 @@ mod tests {
         Running {
             zero: 1000 * MS,
             audio_rate: 16_000,
+            audio_samples: 1024,
             video: TrackClock::default(),
             audio: TrackClock::default(),
             sequence: 0,
@@ -441,10 +452,12 @@ mod tests {
     #[test]
     fn audio_jitter_is_smoothed_and_gaps_are_kept() {
         let mut running = running();
-        assert!(running.frame(unit(TrackKind::Audio, 990, 990, 64)).is_none());
-        let dts = |r: &mut Running, pts| {
-            r.frame(unit(TrackKind::Audio, pts, pts, 64)).unwrap().dts
-        };
+        assert!(
+            running
+                .frame(unit(TrackKind::Audio, 990, 990, 64))
+                .is_none()
+        );
+        let dts = |r: &mut Running, pts| r.frame(unit(TrackKind::Audio, pts, pts, 64)).unwrap().dts;
         assert_eq!(dts(&mut running, 1010), 160);
         assert_eq!(dts(&mut running, 1084), 160 + 1024);
         assert_eq!(dts(&mut running, 1130), 160 + 2048);

@@ -8,6 +8,7 @@ mod declared;
 mod fault;
 mod gather;
 mod output;
+mod retime;
 mod source;
 mod track;
 
@@ -55,9 +56,8 @@ pub fn run(job: PullJob) -> Result<(), Failure> {
     source::build(&pipeline, &job, &gather, &sender)?;
     let outcome = if pipeline.set_state(gst::State::Playing).is_err() {
         // The bus has the reason, if there is one.
-        wait(&endings, Duration::from_secs(1)).and_then(|()| {
-            Err(Failure::internal("the pipeline does not start"))
-        })
+        wait(&endings, Duration::from_secs(1))
+            .and_then(|()| Err(Failure::internal("the pipeline does not start")))
     } else {
         wait(&endings, FIRST_FRAME)
     };
@@ -76,7 +76,9 @@ fn wait(endings: &mpsc::Receiver<Ending>, first: Duration) -> Result<(), Failure
     let mut delivering = false;
     loop {
         let ending = if delivering {
-            endings.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected)
+            endings
+                .recv()
+                .map_err(|_| mpsc::RecvTimeoutError::Disconnected)
         } else {
             endings.recv_timeout(first.saturating_sub(started.elapsed()))
         };

@@ -29,8 +29,7 @@ pub fn build(
     gather: &Arc<Gather>,
     endings: &Endings,
 ) -> Result<(), Failure> {
-    let mut url =
-        Url::parse(&job.url).map_err(|_| Failure::bad_job("the address is not valid"))?;
+    let mut url = Url::parse(&job.url).map_err(|_| Failure::bad_job("the address is not valid"))?;
     // They would show up in every message of GStreamer.
     let _ = url.set_username("");
     let _ = url.set_password(None);
@@ -51,8 +50,16 @@ fn rtsp(
 ) -> Result<(), Failure> {
     let source = make("rtspsrc")?;
     source.set_property("location", url.as_str());
-    set(&source, "user-id", job.username.as_deref().unwrap_or_default());
-    set(&source, "user-pw", job.password.as_deref().unwrap_or_default());
+    set(
+        &source,
+        "user-id",
+        job.username.as_deref().unwrap_or_default(),
+    );
+    set(
+        &source,
+        "user-pw",
+        job.password.as_deref().unwrap_or_default(),
+    );
     if matches!(url.scheme(), "rtsp" | "rtsps") {
         let tls = if url.scheme() == "rtsps" { "+tls" } else { "" };
         let how = match job.transport {
