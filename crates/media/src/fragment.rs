@@ -223,3 +223,95 @@ pub fn rescale(time: i64, from: u32, to: u32) -> i64 {
     let scaled = (i128::from(time) * i128::from(to)).div_euclid(i128::from(from));
     i64::try_from(scaled).unwrap_or(if scaled < 0 { i64::MIN } else { i64::MAX })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(dts: i64, key: bool, bytes: usize) -> Frame {
+        Frame {
+            track: TrackKind::Video,
+            key,
+            dts,
+            cts_offset: 0,
+            duration: 0,
+            data: vec![7; bytes].into(),
+        }
+    }
+
+    /// Frame counts and times of the fragments that frames `(dts, key)` are gathered into.
+    fn gather(frames: &[(i64, bool)]) -> Vec<(u32, i64, i64, bool)> {
+        let mut fragmenter = Fragmenter::new(TrackKind::Video, 90_000);
+        let mut sequence = 0;
+        let mut out = Vec::new();
+        for (dts, key) in frames {
+            out.extend(fragmenter.push(frame(*dts, *key, 10), &mut sequence));
+        }
+        out.extend(fragmenter.flush(&mut sequence));
+        assert_eq!(sequence as usize, out.len());
+        assert_eq!(fragmenter.held(), 0);
+        out.iter()
+            .map(|f| (f.frames, f.start, f.end, f.key))
+            .collect()
+    }
+
+    #[test]
+    fn fragments_last_a_second_and_end_at_key_frames() {
+        // 15 fps, a key frame every 20 frames.
+        let frames: Vec<_> = (0..40).map(|i| (i * 6000, i % 20 == 0)).collect();
+        assert_eq!(
+            gather(&frames),
+            [
+                (15, 0, 90_000, true),
+                (5, 90_000, 120_000, false),
+                (15, 120_000, 210_000, true),
+                (5, 210_000, 240_000, false),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_hole_is_not_a_long_frame() {
+        let got = gather(&[
+            (0, true),
+            (6000, false),
+            (5_000_000, false),
+            (5_006_000, false),
+        ]);
+        assert_eq!(
+            got,
+            [(2, 0, 12_000, true), (2, 5_000_000, 5_012_000, false)]
+        );
+    }
+
+    #[test]
+    fn memory_is_bounded_without_key_frames_or_time() {
+        let mut fragmenter = Fragmenter::new(TrackKind::Video, 90_000);
+        let mut sequence = 0;
+        let mut most = 0;
+        for _ in 0..100 {
+            fragmenter.push(frame(0, false, 1 << 20), &mut sequence);
+            most = most.max(fragmenter.held());
+        }
+        assert_eq!(most, 16);
+        let many = vec![(0, false); 5000];
+        assert_eq!(gather(&many)[0].0, 2000);
+    }
+
+    #[test]
+    fn a_frame_before_the_base_is_written_at_zero() {
+        let f = build_fragment(TrackKind::Video, 9, 50, &[frame(40, true, 3)]);
+        let tfdt = f.bytes.windows(4).position(|w| w == b"tfdt").unwrap();
+        assert_eq!(f.bytes[tfdt + 8..tfdt + 16], [0; 8]);
+        assert_eq!((f.start, f.end), (40, 40 + 3000));
+        assert!(build_fragment(TrackKind::Video, 9, 0, &[]).bytes.is_empty());
+    }
+
+    #[test]
+    fn times_convert_without_overflow() {
+        assert_eq!(rescale(-1, 90_000, 1000), -1);
+        assert_eq!(rescale(90_001, 90_000, 1000), 1000);
+        assert_eq!(rescale(i64::MAX, 1, u32::MAX), i64::MAX);
+        assert_eq!(rescale(i64::MIN, 1, u32::MAX), i64::MIN);
+    }
+}

@@ -162,3 +162,87 @@ fn room(capacity: usize) -> Option<usize> {
     };
     (room > 0).then_some(room.min(usize::from(u16::MAX)))
 }
+
+#[cfg(test)]
+mod tests {
+    use mp4_atom::Decode as _;
+
+    use super::*;
+
+    /// Fragments of a second, a key frame in every `every`th, audio between them.
+    fn fragments(count: u64, every: u64, header_len: u64) -> Vec<FragmentRef> {
+        (0..count)
+            .flat_map(|i| {
+                let one = |offset, len, track, key, scale: i64| FragmentRef {
+                    offset: header_len + i * 1500 + offset,
+                    len,
+                    track,
+                    key,
+                    start: i as i64 * scale,
+                    end: (i as i64 + 1) * scale,
+                };
+                [
+                    one(0, 1000, TrackKind::Video, i % every == 0, 90_000),
+                    one(1000, 500, TrackKind::Audio, true, 16_000),
+                ]
+            })
+            .collect()
+    }
+
+    fn sidx(bytes: &[u8]) -> Sidx {
+        let at = bytes.windows(4).position(|w| w == b"sidx").unwrap() - 4;
+        let mut rest = &bytes[at..];
+        let sidx = Sidx::decode(&mut rest).unwrap();
+        assert!(rest.is_empty(), "the first fragment follows the sidx");
+        if at > 0 {
+            assert_eq!(
+                bytes[..8],
+                [&(at as u32).to_be_bytes(), &b"free"[..]].concat()
+            );
+        }
+        sidx
+    }
+
+    #[test]
+    fn references_cover_the_file_whatever_the_room() {
+        for count in [1, 2, 30, 601] {
+            for every in [1, 4] {
+                for capacity in 0..600 {
+                    let fragments = fragments(count, every, 2000);
+                    let Some(bytes) = build_index(&fragments, capacity, 2000) else {
+                        assert!(capacity < 32 + 12 + 8);
+                        continue;
+                    };
+                    assert_eq!(bytes.len(), capacity);
+                    let sidx = sidx(&bytes);
+                    assert_eq!((sidx.first_offset, sidx.timescale), (0, 90_000));
+                    let size: u64 = sidx
+                        .references
+                        .iter()
+                        .map(|r| u64::from(r.referenced_size))
+                        .sum();
+                    let time: u64 = sidx
+                        .references
+                        .iter()
+                        .map(|r| u64::from(r.subsegment_duration))
+                        .sum();
+                    assert_eq!((size, time), (count * 1500, count * 90_000));
+                    assert!(sidx.references.iter().all(|r| r.starts_with_sap));
+                    assert!(sidx.references.len() as u64 <= count.div_ceil(every));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_precedes_the_first_picture_is_skipped() {
+        let mut all = fragments(3, 1, 2000);
+        all.swap(0, 1);
+        all[0].offset = 2000;
+        all[1].offset = 2500;
+        let sidx = sidx(&build_index(&all, 100, 2000).unwrap());
+        assert_eq!(sidx.first_offset, 500);
+        assert!(build_index(&[], 100, 2000).is_none());
+        assert!(build_index(&all[..1], 100, 2000).is_none());
+    }
+}

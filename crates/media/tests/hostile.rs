@@ -1,4 +1,6 @@
 //! The fuzz corpus and mutated fixtures through every reader: no panic, no huge allocation.
+//!
+//! `ORIEL_MUTATIONS=100` makes a hundred times as many mutations.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 #[path = "support/hostile.rs"]
@@ -69,7 +71,8 @@ fn hammer(target: &str, entry: fn(&[u8]), golden: &[Vec<u8>], rounds: usize) {
         entry(bytes);
     }
     let mut random = Random(0x5eed_0000 + target.len() as u64);
-    for round in 0..rounds {
+    let times = std::env::var("ORIEL_MUTATIONS").map_or(1, |n| n.parse().unwrap());
+    for round in 0..rounds * times {
         let bytes = mutate(&golden[round % golden.len()], &mut random);
         if std::panic::catch_unwind(|| entry(&bytes)).is_err() {
             let path = std::env::temp_dir().join(format!("oriel-media-{target}-{round}"));
