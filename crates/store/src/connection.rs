@@ -11,22 +11,23 @@ use crate::{Result, StoreError};
 /// `ORIL`: tells a database of ours from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4f52_494c;
 
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001-start.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001-start.sql")];
 
 /// Newest schema number this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
-pub(crate) fn migrations() -> Migrations<'static> {
-    Migrations::new(
-        MIGRATIONS
-            .iter()
-            .map(|sql| M::up(sql).foreign_key_check())
-            .collect(),
-    )
+fn migrations(steps: &[&'static str]) -> Migrations<'static> {
+    let steps = steps.iter().map(|sql| M::up(sql).foreign_key_check());
+    Migrations::new(steps.collect())
 }
 
 /// Opens the one connection that writes, making or upgrading the file as needed.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
+    open_with(path, MIGRATIONS)
+}
+
+/// Opens a file and brings it through these migrations.
+pub(crate) fn open_with(path: &Path, steps: &[&'static str]) -> Result<Connection> {
     let mut connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -34,7 +35,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .map_err(|e| named(path, e))?;
-    prepare(&mut connection, path)?;
+    prepare(&mut connection, path, steps)?;
     Ok(connection)
 }
 
@@ -54,7 +55,8 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
+fn prepare(connection: &mut Connection, path: &Path, steps: &[&'static str]) -> Result<()> {
+    let known = steps.len() as i64;
     connection
         .busy_timeout(std::time::Duration::from_secs(5))
         .map_err(|e| named(path, e))?;
@@ -67,11 +69,11 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
     if tables > 0 && application != APPLICATION_ID {
         return Err(StoreError::Foreign { path: path.into() });
     }
-    if found > SCHEMA_VERSION {
+    if found > known {
         return Err(StoreError::Newer {
             path: path.into(),
             found,
-            known: SCHEMA_VERSION,
+            known,
         });
     }
     // FULL: a commit that was answered survives a power cut. There are few commits a second.
@@ -82,18 +84,14 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
              PRAGMA journal_size_limit = 16777216;",
         )
         .map_err(|e| named(path, e))?;
-    if found < SCHEMA_VERSION {
+    if found < known {
         if found > 0 {
             copy_before(connection, path, found)?;
         }
-        migrations()
+        migrations(steps)
             .to_latest(connection)
             .map_err(|e| StoreError::Migration(e.to_string()))?;
-        info!(
-            from = found,
-            to = SCHEMA_VERSION,
-            "database schema is up to date"
-        );
+        info!(from = found, to = known, "database schema is up to date");
     }
     Ok(())
 }
