@@ -43,7 +43,7 @@ export async function call<O extends OperationName>(
 ): Promise<Output<O>> {
   if (transport === undefined) throw new ApiError('unavailable', 'The page is not connected to a recorder yet.');
   try {
-    return (await transport.call(op, (input ?? {}) as Record<string, unknown>, signal)) as Output<O>;
+    return (await transport.call(op, input ?? {}, signal)) as Output<O>;
   } catch (thrown) {
     throw asApiError(thrown);
   }

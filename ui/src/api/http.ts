@@ -4,6 +4,11 @@ import { ApiError, readError } from './error';
 import { routes, type OperationName } from './routes';
 import type { Transport } from './call';
 
+/** Fields in a path or a query are text, numbers or switches; nothing else is in the document. */
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
 type Fields = Record<string, unknown>;
 
 export interface HttpRequest {
@@ -19,12 +24,12 @@ export function requestOf(op: OperationName, input: Fields): HttpRequest {
   const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = rest[name];
     delete rest[name];
-    return encodeURIComponent(String(value));
+    return encodeURIComponent(asText(value));
   });
   const given = Object.entries(rest).filter(([, value]) => value !== undefined);
   if (method === 'GET' || method === 'DELETE') {
     const query = new URLSearchParams();
-    for (const [name, value] of given) if (value !== null) query.set(name, String(value));
+    for (const [name, value] of given) if (value !== null) query.set(name, asText(value));
     const text = query.toString();
     return { method, path: text === '' ? path : `${path}?${text}`, body: undefined };
   }

@@ -1,7 +1,7 @@
 // Days, times and durations in the viewer's time zone. A day is from midnight to midnight there:
 // 23 or 25 hours when the clocks change.
 
-import { CalendarDate, toCalendarDate, fromAbsolute, getLocalTimeZone, parseDate } from '@internationalized/date';
+import { fromAbsolute, getLocalTimeZone, parseDate, toCalendarDate, type CalendarDate } from '@internationalized/date';
 
 /** The viewer's time zone, IANA name. */
 export function localZone(): string {
