@@ -24,6 +24,7 @@ const MAX_TIME: i64 = 1 << 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamItem {
     /// The tracks: once before all frames, and again if they change. Then a new run begins.
+    /// Audio that cannot be used (another codec, a broken configuration) is not among them.
     Format(Arc<Format>),
     /// A frame. Times are in our timescales and count from the stream's own zero.
     Frame(Frame),
@@ -249,6 +250,10 @@ fn give(
         // What the edit list cuts off before zero is priming of the audio coder.
         if data.is_empty() || (track.kind == TrackKind::Audio && dts < 0) {
             continue;
+        }
+        // Rounding may go back a little; a clock that starts again is another run.
+        if clock.last.saturating_sub(dts) > i64::from(track.our_timescale) {
+            return Err(ReadError::Malformed("decode time went back"));
         }
         let dts = dts.max(clock.last);
         clock.last = dts;
