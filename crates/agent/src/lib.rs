@@ -19,3 +19,4 @@ mod stream;
 
 pub use agent::{Agent, AgentOptions};
 pub use error::RunError;
+pub use look::look;

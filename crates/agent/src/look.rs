@@ -21,7 +21,8 @@ const LIMIT: Duration = Duration::from_millis(14_500);
 const WATCH: Duration = Duration::from_secs(5);
 
 /// What is at an address. Credentials in the address are used when none are given beside it.
-pub(crate) async fn look(
+/// Takes 15 s at most. For commands that look without an agent; an agent has its own way.
+pub async fn look(
     url: &str,
     credentials: Option<Credentials>,
     program: &Arc<Program>,
