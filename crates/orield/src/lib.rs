@@ -1,1 +1,19 @@
-//! Placeholder until the crate is written.
+//! Puts the roles together and takes them apart: the recorder as one value, [`System`], used by
+//! the headless program `orield` and by the desktop window.
+//!
+//! What does not belong here: anything a role does by itself.
+
+mod config;
+mod data_dir;
+mod demo;
+pub mod logging;
+mod run_file;
+mod system;
+
+pub use config::{Config, ConfigError, Given};
+pub use data_dir::{DataDir, DataDirError, default_data_dir};
+pub use run_file::RunFile;
+pub use system::{StartError, System};
+
+/// Version of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,85 @@
+//! `orield check`: compares what is on disk with the database, and mends.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::bail;
+use clap::Args;
+use oriel_nvr::{Nvr, NvrOptions};
+use oriel_secrets::MemoryStore;
+use oriel_store::Store;
+use oriel_worker::{Worker, WorkerOptions};
+use orield::{DataDir, VERSION};
+
+use crate::command::{Folder, say};
+
+#[derive(Args, Debug)]
+pub(crate) struct Options {
+    /// Mend what can be mended. The recorder must not run
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+/// Reports, and with `--repair` mends.
+pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
+    let config = options.folder.resolve()?;
+    let data = &config.data;
+    if !DataDir::database(data).is_file() {
+        bail!("There is no recorder's database in {}.", data.display());
+    }
+    // Held until the end, so that no recorder starts in the middle.
+    let _taken = if options.repair {
+        Some(DataDir::take(data)?)
+    } else {
+        None
+    };
+    let mut problems = Vec::new();
+    let store = Store::open(DataDir::database(data)).await?;
+    problems.extend(oriel_nvr::check::damage(&store).await?);
+
+    let (folder, preference) = (data.clone(), config.secrets);
+    let secrets = tokio::task::spawn_blocking(move || oriel_secrets::open(&folder, preference));
+    if let Err(error) = secrets.await? {
+        problems.push(error.to_string());
+    }
+
+    // Footage needs no passwords, so it is checked even when they cannot be read.
+    let nvr = Nvr::new(
+        NvrOptions::default(),
+        store.clone(),
+        Arc::new(MemoryStore::default()),
+    )
+    .await?;
+    let worker = Worker::new(WorkerOptions::new(DataDir::recordings(data)), nvr);
+    let report = worker.recover(options.repair).await?;
+    say(format_args!("Oriel {VERSION}, {}", data.display()));
+    let counts = [
+        ("files left open by a crash", report.adopted),
+        ("bytes without worth", report.cut_bytes),
+        ("files without a row", report.rows_added),
+        ("rows without a file", report.missing),
+        ("foreign files, left alone", report.foreign),
+        ("errors", report.errors),
+    ];
+    for (what, count) in counts {
+        say(format_args!("{count:>10} {what}"));
+    }
+    for line in report.notes.iter().chain(&problems) {
+        say(format_args!("           {line}"));
+    }
+    store.close().await;
+    let mended = options.repair && report.errors == 0;
+    let well = problems.is_empty() && (report.is_clean() || mended);
+    say(match (well, options.repair) {
+        (true, true) if !report.is_clean() => "Mended.",
+        (true, _) => "All is well.",
+        (false, true) => "Not everything could be mended.",
+        (false, false) => "There are problems. `orield check --repair` mends what can be mended.",
+    });
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
