@@ -7,7 +7,7 @@ use crate::{
     failure::Failure,
 };
 
-/// Encoders in order of preference; the last two belong to macOS and Windows.
+/// Encoders in order of preference; the last belongs to Windows.
 const ENCODERS: [&str; 5] = [
     "fdkaacenc",
     "avenc_aac",

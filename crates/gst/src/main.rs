@@ -7,6 +7,7 @@ mod aac;
 mod audio;
 mod elements;
 mod failure;
+mod fed;
 mod job;
 mod jpeg;
 mod packet;

@@ -259,6 +259,13 @@ impl Branch {
         chain(self.pipeline.upcast_ref(), &elements)?;
         expect_converted(target, &self.gather);
         let decode = make("decodebin")?;
+        decode.connect("deep-element-added", false, |values| {
+            if let Some(element) = values.get(2).and_then(|v| v.get::<gst::Element>().ok()) {
+                // Cameras pack G.726 as RFC 3551 says, GStreamer takes it for AAL2.
+                set(&element, "force-aal2", "false");
+            }
+            None
+        });
         let first = elements.first().map(|e| e.downgrade());
         decode.connect_pad_added(move |_, pad| {
             let first = first.as_ref().and_then(glib::WeakRef::upgrade);
