@@ -41,6 +41,8 @@ pub(crate) enum Job {
     Piece(Arc<Run>, Piece),
     /// A run has ended.
     End(Arc<Run>, RunEnd),
+    /// Everything is about to stop: runs that end are closed together, with `Stop`.
+    Stopping,
     /// Close everything and end.
     Stop,
 }
@@ -79,12 +81,19 @@ impl Pace {
 /// What the thread owns.
 pub(crate) struct Disk {
     queue: Arc<Queue<Job>>,
+    ground: Ground,
+    recorders: HashMap<u64, Recorder>,
+    troubles: HashMap<ChannelId, Trouble>,
+    /// Runs that ended while everything stops.
+    ending: Option<Vec<(Arc<Run>, RunEnd)>>,
+}
+
+/// What recorders stand on.
+struct Ground {
     spool: Spool,
     volume: Arc<dyn Volume>,
     pace: Arc<Pace>,
     reporter: Arc<Reporter>,
-    recorders: HashMap<u64, Recorder>,
-    troubles: HashMap<ChannelId, Trouble>,
 }
 
 /// A channel whose disk refused.
@@ -106,12 +115,15 @@ impl Disk {
     ) -> Self {
         Self {
             queue,
-            spool,
-            volume,
-            pace,
-            reporter,
+            ground: Ground {
+                spool,
+                volume,
+                pace,
+                reporter,
+            },
             recorders: HashMap::new(),
             troubles: HashMap::new(),
+            ending: None,
         }
     }
 
@@ -139,11 +151,15 @@ impl Disk {
             let wait = due.map_or(IDLE, |due| due.saturating_duration_since(now));
             match self.queue.pop(wait) {
                 Some(Job::Piece(run, piece)) => self.piece(&run, piece),
-                Some(Job::End(run, end)) => {
-                    self.end(&run);
-                    // Behind the run's last segment.
-                    self.reporter.ended(run, end);
-                }
+                Some(Job::End(run, end)) => match &mut self.ending {
+                    Some(ending) => ending.push((run, end)),
+                    None => {
+                        self.end(&run);
+                        // Behind the run's last segment.
+                        self.ground.reporter.ended(run, end);
+                    }
+                },
+                Some(Job::Stopping) => self.ending = Some(Vec::new()),
                 Some(Job::Stop) => return self.stop(),
                 None => {}
             }
@@ -185,14 +201,32 @@ impl Disk {
         run.state.rest();
     }
 
+    /// Closes all files side by side: a sync waits for the medium most of the time, and many
+    /// share one wait.
     fn stop(&mut self) {
-        let runs: Vec<_> = self
-            .recorders
-            .values()
-            .map(|r| Arc::clone(r.run()))
-            .collect();
-        for run in runs {
-            self.end(&run);
+        let recorders: Vec<_> = self.recorders.drain().map(|(_, r)| r).collect();
+        let ground = &self.ground;
+        std::thread::scope(|scope| {
+            let closing: Vec<_> = recorders
+                .into_iter()
+                .map(|mut recorder| {
+                    scope.spawn(move || {
+                        let run = Arc::clone(recorder.run());
+                        if let Err(error) = ground.with(&mut recorder, Recorder::close) {
+                            warn!(channel = %run.channel, %error, "left for the next start");
+                        }
+                        run.state.rest();
+                    })
+                })
+                .collect();
+            for thread in closing {
+                if thread.join().is_err() {
+                    error!("a fault while closing a segment; the next start will recover it");
+                }
+            }
+        });
+        for (run, end) in self.ending.take().into_iter().flatten() {
+            self.ground.reporter.ended(run, end);
         }
     }
 
@@ -217,7 +251,7 @@ impl Disk {
         // While the queue is still crowded the disk is too slow, though it writes.
         if run.state.has_error() && self.queue.has_room() && run.state.set_error(None) {
             info!(channel = %run.channel, "footage is written again");
-            self.reporter.storage(&run.channel, None);
+            self.ground.reporter.storage(&run.channel, None);
         }
         let Some(trouble) = self.troubles.get_mut(&run.channel) else {
             return;
@@ -230,9 +264,9 @@ impl Disk {
             self.troubles.remove(&run.channel);
         }
         for segment in left {
-            match adopt::part(&self.spool, &segment.channel, segment.start) {
+            match adopt::part(&self.ground.spool, &segment.channel, segment.start) {
                 Ok(adopt::Adopted::Segment { segment, .. }) => {
-                    self.reporter.closed(None, segment);
+                    self.ground.reporter.closed(None, segment);
                 }
                 Ok(adopt::Adopted::Nothing { .. } | adopt::Adopted::SetAside) => {}
                 Err(error) => {
@@ -263,25 +297,34 @@ impl Disk {
         warn!(channel = %run.channel, %error, wait_ms = wait.as_millis() as u64,
             "footage cannot be written; will try again");
         if run.state.set_error(Some(message.clone())) {
-            self.reporter.storage(&run.channel, Some(message));
+            self.ground.reporter.storage(&run.channel, Some(message));
         }
     }
 
-    /// Runs something of a recorder with all it needs.
+    /// Runs something of a run's recorder with all it needs.
     fn with<R>(&mut self, run: &Arc<Run>, work: impl FnOnce(&mut Recorder, &mut Tools) -> R) -> R {
         let recorder = self
             .recorders
             .entry(run.number)
             .or_insert_with(|| Recorder::new(Arc::clone(run)));
-        let reporter = &self.reporter;
-        let mut closed =
-            |run: &Arc<Run>, segment: OpenSegment| reporter.closed(Some(Arc::clone(run)), segment);
+        self.ground.with(recorder, work)
+    }
+}
+
+impl Ground {
+    fn with<R>(
+        &self,
+        recorder: &mut Recorder,
+        work: impl FnOnce(&mut Recorder, &mut Tools) -> R,
+    ) -> R {
+        let seconds = recorder.run().state.segment_seconds();
+        let mut closed = |run: &Arc<Run>, segment: OpenSegment| {
+            self.reporter.closed(Some(Arc::clone(run)), segment);
+        };
         let mut tools = Tools {
             spool: &self.spool,
             volume: &*self.volume,
-            segment_seconds: run
-                .state
-                .segment_seconds()
+            segment_seconds: seconds
                 .unwrap_or_else(|| self.pace.segment_seconds.load(Ordering::Relaxed)),
             sync_interval: Duration::from_secs(u64::from(
                 self.pace.sync_seconds.load(Ordering::Relaxed),

@@ -1,6 +1,6 @@
 //! What a worker is started with.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::platform::{LocalDisk, Volume};
 
@@ -15,6 +15,8 @@ pub struct WorkerOptions {
     pub sync_seconds: u32,
     /// Media waiting for the disk, at most, in bytes.
     pub queue_bytes: usize,
+    /// How long [`Worker::stop`](crate::Worker::stop) may take.
+    pub stop_budget: Duration,
     /// Where files are made.
     pub volume: Arc<dyn Volume>,
 }
@@ -27,6 +29,7 @@ impl WorkerOptions {
             segment_seconds: 30,
             sync_seconds: 5,
             queue_bytes: 64 * 1024 * 1024,
+            stop_budget: Duration::from_secs(1),
             volume: Arc::new(LocalDisk),
         }
     }

@@ -41,10 +41,6 @@ use crate::{
 
 /// Pieces waiting for the disk, at most.
 const QUEUE_PIECES: usize = 16_384;
-/// Time the disk and the database have when everything stops.
-const STOP_DISK: Duration = Duration::from_millis(700);
-const STOP_REPORTS: Duration = Duration::from_millis(300);
-
 /// The media side of the program: records runs, shows them live, reads segments, recovers.
 pub struct Worker {
     spool: Spool,
@@ -55,6 +51,7 @@ pub struct Worker {
     hub: Arc<Hub>,
     queue: Arc<Queue<Job>>,
     reporter: Arc<Reporter>,
+    stop_budget: Duration,
     runs: Mutex<HashMap<StreamKey, Arc<OpenRun>>>,
     next_run: AtomicU64,
     started: Mutex<Started>,
@@ -83,6 +80,7 @@ impl Worker {
             hub: Arc::default(),
             queue: Arc::new(Queue::new(options.queue_bytes, QUEUE_PIECES)),
             reporter,
+            stop_budget: options.stop_budget,
             runs: Mutex::default(),
             next_run: AtomicU64::new(1),
             started: Mutex::new(Started {
@@ -193,9 +191,11 @@ impl Worker {
         Ok(())
     }
 
-    /// Ends all runs, closes all segments and reports them. Takes a second at most; what is
-    /// not finished by then is recovered at the next start.
+    /// Ends all runs, closes all segments and reports them. Takes a second at most, or what the
+    /// options say; what is not finished by then is recovered at the next start.
     pub async fn stop(&self) {
+        let deadline = tokio::time::Instant::now() + self.stop_budget;
+        self.queue.push_always(Job::Stopping);
         let runs: Vec<_> = lock(&self.runs).drain().map(|(_, run)| run).collect();
         for run in runs {
             run.end(
@@ -209,11 +209,11 @@ impl Worker {
         self.queue.push_always(Job::Stop);
         let disk_done = lock(&self.started).disk_done.take();
         if let Some(done) = disk_done
-            && tokio::time::timeout(STOP_DISK, done).await.is_err()
+            && tokio::time::timeout_at(deadline, done).await.is_err()
         {
             warn!("the disk did not finish in time; the next start will recover");
         }
-        if tokio::time::timeout(STOP_REPORTS, self.reporter.drained())
+        if tokio::time::timeout_at(deadline, self.reporter.drained())
             .await
             .is_err()
         {

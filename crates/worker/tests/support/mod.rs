@@ -340,6 +340,8 @@ impl Bench {
         let mut options = WorkerOptions::new(dir.path().join("recordings"));
         options.segment_seconds = segment_seconds;
         options.volume = Arc::new(disk);
+        // A slow machine is no reason to fail.
+        options.stop_budget = Duration::from_secs(60);
         adjust(&mut options);
         let nvr = Arc::new(Nvr::default());
         let worker = Worker::new(options, Arc::clone(&nvr) as Arc<dyn NvrLink>);
@@ -361,6 +363,7 @@ impl Bench {
     pub fn again(&self) -> Arc<Worker> {
         let mut options = WorkerOptions::new(self.root());
         options.segment_seconds = 2;
+        options.stop_budget = Duration::from_secs(60);
         Worker::new(options, Arc::clone(&self.nvr) as Arc<dyn NvrLink>)
     }
 
