@@ -221,7 +221,8 @@ impl Nvr {
         let now = self.clock_now();
         let id_hash = hash(cookie);
         let Some(row) = self.store.session(id_hash, now).await? else {
-            return Err(self.doors.failed(now));
+            // An old cookie is what every browser has after a while, and no attempt at anything.
+            return Err(AuthError::Refused);
         };
         let mut expires = row.expires;
         let extended = session_end(now).ms() - expires.ms() >= EXTEND_AFTER_MS;

@@ -1,0 +1,294 @@
+//! The two seams, as recordings of what was asked of them, and an nvr over them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use oriel_api::{
+    Caller, Camera, CameraId, Change, ChannelId, Credentials, EngineInUse, Error, ErrorCode,
+    ProbeReport, Quality, RecordingState, Result, Settings, Timestamp, VideoInfo, dispatch,
+    link::{AgentLink, CameraSetup, OpenSegment, StreamStatus, WorkerLink},
+};
+use oriel_secrets::{MemoryStore, SecretError, SecretStore};
+use oriel_store::Store;
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+
+use crate::{Nvr, NvrOptions};
+
+/// What an agent was told.
+#[derive(Default)]
+pub(super) struct Agent {
+    pub(super) setups: Mutex<HashMap<CameraId, CameraSetup>>,
+    pub(super) applied: Mutex<Vec<CameraSetup>>,
+    pub(super) probed: Mutex<Vec<(String, Option<Credentials>)>>,
+    pub(super) refuses_removal: AtomicBool,
+}
+
+#[async_trait]
+impl AgentLink for Agent {
+    async fn apply(&self, setup: CameraSetup) -> Result<()> {
+        self.applied.lock().unwrap().push(setup.clone());
+        self.setups.lock().unwrap().insert(setup.id.clone(), setup);
+        Ok(())
+    }
+    async fn remove(&self, camera: &CameraId) -> Result<()> {
+        if self.refuses_removal.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("The camera does not stop."));
+        }
+        self.setups.lock().unwrap().remove(camera);
+        Ok(())
+    }
+    async fn probe(&self, url: &str, credentials: Option<Credentials>) -> Result<ProbeReport> {
+        let mut probed = self.probed.lock().unwrap();
+        probed.push((url.into(), credentials));
+        Ok(ProbeReport {
+            url: url.into(),
+            server: None,
+            video: VideoInfo {
+                codec: "h264".into(),
+                codec_string: "avc1.64001f".into(),
+                width: 1,
+                height: 1,
+                frame_rate: None,
+            },
+            audio: None,
+            kbps: 1.0,
+            key_interval: None,
+            first_frame_ms: 1,
+            engine: EngineInUse::Native,
+            warnings: Vec::new(),
+        })
+    }
+    fn status(&self, _: &CameraId, _: Quality) -> Option<StreamStatus> {
+        None
+    }
+    async fn gstreamer(&self) -> Option<String> {
+        Some("1.22.0".into())
+    }
+}
+
+/// What a worker was told, and the segment it says it writes.
+#[derive(Default)]
+pub(super) struct Worker {
+    pub(super) open: Mutex<Option<OpenSegment>>,
+    pub(super) configured: Mutex<Option<Settings>>,
+    pub(super) channels: Mutex<HashMap<ChannelId, Option<u32>>>,
+    pub(super) deleted: Mutex<Vec<(ChannelId, Timestamp)>>,
+    pub(super) refuses_deletion: AtomicBool,
+}
+
+#[async_trait]
+impl WorkerLink for Worker {
+    fn open_segment(&self, channel: &ChannelId) -> Option<OpenSegment> {
+        let open = self.open.lock().unwrap().clone();
+        open.filter(|o| o.channel == *channel)
+    }
+    fn recording_state(&self, _: &ChannelId) -> RecordingState {
+        RecordingState::default()
+    }
+    fn configure(&self, settings: &Settings) {
+        *self.configured.lock().unwrap() = Some(settings.clone());
+    }
+    fn configure_channel(&self, channel: &ChannelId, segment_seconds: Option<u32>) {
+        let mut channels = self.channels.lock().unwrap();
+        channels.insert(channel.clone(), segment_seconds);
+    }
+    async fn delete_segment(&self, channel: &ChannelId, start: Timestamp) -> Result<()> {
+        if self.refuses_deletion.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorCode::StorageUnavailable, "Read-only."));
+        }
+        let mut deleted = self.deleted.lock().unwrap();
+        deleted.push((channel.clone(), start));
+        Ok(())
+    }
+    async fn disk_space(&self) -> Option<(u64, u64)> {
+        Some((1, 2))
+    }
+}
+
+/// A secret store that can be made to fail.
+#[derive(Default)]
+pub(super) struct Vault {
+    pub(super) inner: MemoryStore,
+    pub(super) locked: AtomicBool,
+}
+
+impl Vault {
+    fn check(&self) -> Result<(), SecretError> {
+        if self.locked.load(Ordering::SeqCst) {
+            return Err(SecretError::KeyringUnusable {
+                reason: "it is locked.".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl SecretStore for Vault {
+    fn get(&self, key: &str) -> Result<Option<oriel_api::Secret>, SecretError> {
+        self.check()?;
+        self.inner.get(key)
+    }
+    fn set(&self, key: &str, value: &oriel_api::Secret) -> Result<(), SecretError> {
+        self.check()?;
+        self.inner.set(key, value)
+    }
+    fn delete(&self, key: &str) -> Result<(), SecretError> {
+        self.check()?;
+        self.inner.delete(key)
+    }
+    fn place(&self) -> oriel_api::SecretsPlace {
+        oriel_api::SecretsPlace::Memory
+    }
+}
+
+pub(super) struct Recorder {
+    pub(super) nvr: Arc<Nvr>,
+    pub(super) agent: Arc<Agent>,
+    pub(super) worker: Arc<Worker>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) clock: Arc<AtomicI64>,
+    pub(super) folder: Arc<tempfile::TempDir>,
+    options: NvrOptions,
+}
+
+/// Noon of a day in 2026.
+pub(super) const NOON: i64 = 1_795_262_400_000;
+
+impl Recorder {
+    pub(super) async fn new() -> Self {
+        Self::with(NvrOptions {
+            version: "1.2.3".into(),
+            ..Default::default()
+        })
+        .await
+    }
+
+    pub(super) async fn with(options: NvrOptions) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let recorder = Self::over(
+            options,
+            folder,
+            Arc::default(),
+            Arc::new(AtomicI64::new(NOON)),
+        )
+        .await;
+        recorder.nvr.start().await.unwrap();
+        recorder
+    }
+
+    async fn over(
+        options: NvrOptions,
+        folder: Arc<tempfile::TempDir>,
+        vault: Arc<Vault>,
+        clock: Arc<AtomicI64>,
+    ) -> Self {
+        let store = Store::open(folder.path().join("oriel.db")).await.unwrap();
+        let ticking = clock.clone();
+        let nvr = Nvr::with_clock(
+            options.clone(),
+            store,
+            vault.clone(),
+            Arc::new(move || Timestamp::from_ms(ticking.load(Ordering::SeqCst))),
+        )
+        .await
+        .unwrap();
+        let (agent, worker) = (Arc::new(Agent::default()), Arc::new(Worker::default()));
+        nvr.attach(agent.clone(), worker.clone());
+        Self {
+            nvr,
+            agent,
+            worker,
+            vault,
+            clock,
+            folder,
+            options,
+        }
+    }
+
+    /// Stops and starts again over the same folder and secrets. `crash`: without saying so.
+    pub(super) async fn restarted(self, crash: bool) -> Self {
+        if !crash {
+            self.nvr.stop().await.unwrap();
+        }
+        self.nvr.store().close().await;
+        let again = Self::over(self.options, self.folder, self.vault, self.clock).await;
+        again.nvr.start().await.unwrap();
+        again
+    }
+
+    pub(super) fn pass(&self, ms: i64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
+    pub(super) async fn call_as(&self, caller: &Caller, name: &str, input: Value) -> Result<Value> {
+        dispatch(&*self.nvr, caller, name, input).await
+    }
+
+    pub(super) async fn call(&self, name: &str, input: Value) -> Result<Value> {
+        self.call_as(&Caller::owner(), name, input).await
+    }
+
+    pub(super) async fn ok(&self, name: &str, input: Value) -> Value {
+        self.call(name, input)
+            .await
+            .unwrap_or_else(|e| panic!("{name}: {e:?}"))
+    }
+
+    pub(super) async fn refused(&self, name: &str, input: Value) -> Error {
+        match self.call(name, input).await {
+            Ok(out) => panic!("{name} was not refused: {out}"),
+            Err(error) => error,
+        }
+    }
+
+    pub(super) async fn camera(&self, name: &str, url: &str) -> (CameraId, ChannelId) {
+        let out = self
+            .ok("camera_create", json!({ "name": name, "url": url }))
+            .await;
+        let camera: Camera = serde_json::from_value(out).unwrap();
+        (camera.id, camera.channel_id.unwrap())
+    }
+}
+
+/// Waits for something the database or a fake comes to show.
+pub(super) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let all = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+/// Waits for a change that fits.
+pub(super) async fn change(
+    changes: &mut broadcast::Receiver<Change>,
+    mut fits: impl FnMut(&Change) -> bool,
+) -> Change {
+    let found = async {
+        loop {
+            match changes.recv().await {
+                Ok(change) if fits(&change) => return change,
+                Ok(_) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), found)
+        .await
+        .expect("waited in vain for a change")
+}
