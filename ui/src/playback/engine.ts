@@ -44,6 +44,7 @@ export interface EngineListener {
 }
 
 const LOOK_MS = 80;
+const STUCK_MS = 250;
 const ROOM_POLL_MS = 200;
 const END_POLL_MS = 1_000;
 const TROUBLE_POLL_MS = 2_000;
@@ -64,6 +65,7 @@ export class PlaybackEngine {
   #phase: 'idle' | 'loading' | 'feeding' | 'end' | 'empty' | 'unsupported' | 'trouble' = 'idle';
   #unsupported: Part | null = null;
   #lastJump = 0;
+  #stood = { position: 0, since: 0 };
   #timer: ReturnType<typeof setInterval>;
 
   constructor(video: HTMLVideoElement, source: FootageSource, listener: EngineListener) {
@@ -309,7 +311,7 @@ export class PlaybackEngine {
       const position = this.#position(buffer);
       const held = isHeld(ranges, position);
       if (this.#target !== null) this.#arrive(ranges, position, held);
-      else if (this.#wantsPlay && !held) this.#jump(buffer, position);
+      else if (this.#wantsPlay) this.#jump(buffer, position);
       if (this.#wantsPlay && video.paused && (held || this.#target === null)) void video.play().catch(() => undefined);
     }
     this.#publish();
@@ -329,10 +331,12 @@ export class PlaybackEngine {
   }
 
   #jump(buffer: MediaBuffer, position: number): void {
-    const to = jumpTo(buffer.ranges, position);
+    const now = performance.now();
+    if (position !== this.#stood.position || this.#moves()) this.#stood = { position, since: now };
+    const to = jumpTo(buffer.ranges, position, now - this.#stood.since > STUCK_MS);
     // The element needs a moment to get there.
-    if (to === null || performance.now() - this.#lastJump < 200) return;
-    this.#lastJump = performance.now();
+    if (to === null || now - this.#lastJump < 200) return;
+    this.#lastJump = now;
     this.#said(buffer.ms(position), buffer.ms(to));
     this.#video.currentTime = to + 0.001;
   }

@@ -97,6 +97,8 @@ async function enter(part: Part, from: number, host: FeedHost, signal: AbortSign
 
 /** One request, to its end. */
 async function read(part: Part, url: string, offset: number, host: FeedHost, signal: AbortSignal): Promise<Outcome> {
+  // What is known to hold nothing new need not be asked for.
+  if (offset > 0 && offset >= part.bytes) return { kind: 'end', offset };
   const response = await fetch(url, { headers: { Range: `bytes=${offset}-` }, signal, cache: 'no-store' });
   const answer = answerOf(response.status, offset);
   if ((answer !== 'bytes' && answer !== 'whole') || !response.body) {

@@ -85,11 +85,16 @@ describe('buffer', () => {
     expect(trimTo(ranges, 110)).toBe(90);
   });
   it('jumps over a gap only at its edge', () => {
-    expect(jumpTo(ranges, 29)).toBeNull();
-    expect(jumpTo(ranges, 29.97)).toBe(100);
-    expect(jumpTo(ranges, 60)).toBe(100);
-    expect(jumpTo(ranges, 129.99)).toBeNull();
-    expect(jumpTo([], 5)).toBeNull();
+    expect(jumpTo(ranges, 29, false)).toBeNull();
+    expect(jumpTo(ranges, 29.97, false)).toBe(100);
+    expect(jumpTo(ranges, 60, false)).toBe(100);
+    expect(jumpTo(ranges, 129.99, true)).toBeNull();
+    expect(jumpTo([], 5, true)).toBeNull();
+  });
+  it('leaves a range early when playing has stopped there by itself', () => {
+    expect(jumpTo(ranges, 29.8, false)).toBeNull();
+    expect(jumpTo(ranges, 29.8, true)).toBe(100);
+    expect(jumpTo(ranges, 20, true)).toBeNull();
   });
   it('knows what can be shown at once', () => {
     expect([isHeld(ranges, 10), isHeld(ranges, 60), isHeld(ranges, 129.99)]).toEqual([true, false, false]);

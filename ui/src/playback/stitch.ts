@@ -133,13 +133,16 @@ export function trimTo(ranges: readonly Range[], position: number): number | nul
 
 /** Distance to the end of a range at which playing has come to its end. */
 const AT_END_S = 0.06;
+/** The same when playing has stopped by itself: the last frames of one track may lack the other's. */
+const STUCK_END_S = 0.5;
 
 /**
  * Where to jump when playing has come to the end of a range or stands in none: the start of the
  * next range, null when there is none yet or nothing to do.
  */
-export function jumpTo(ranges: readonly Range[], position: number): number | null {
-  const here = ranges.find((r) => position >= r.start - 0.01 && position < r.end - AT_END_S);
+export function jumpTo(ranges: readonly Range[], position: number, stuck: boolean): number | null {
+  const edge = stuck ? STUCK_END_S : AT_END_S;
+  const here = ranges.find((r) => position >= r.start - 0.01 && position < r.end - edge);
   if (here) return null;
   const next = ranges.find((r) => r.start > position);
   return next ? next.start : null;
