@@ -4,18 +4,16 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// What is logged when `ORIEL_LOG` says nothing.
-const DEFAULT: &str = "info";
-
-/// Begins to log. Call it once, early. `ORIEL_LOG` takes `error`, `warn`, `info`, `debug` or
+/// Begins to log. Call it once, early. `default` counts when `ORIEL_LOG` says nothing: `info`
+/// for a recorder, `warn` for a command that prints its answer. `ORIEL_LOG` takes `error`, `warn`, `info`, `debug` or
 /// `trace`, also by module: `info,oriel_agent=debug`. What cannot be read of it is left out.
-pub fn init() {
+pub fn init(default: &str) {
     let filter = EnvFilter::builder().parse_lossy(
         std::env::var("ORIEL_LOG")
             .ok()
             .filter(|v| !v.is_empty())
             .as_deref()
-            .unwrap_or(DEFAULT),
+            .unwrap_or(default),
     );
     let begun = fmt()
         .with_env_filter(filter)

@@ -85,14 +85,14 @@ async fn blocking<T: Send + 'static, E: Into<StartError> + Send + 'static>(
 }
 
 impl System {
-    /// Builds the recorder: folder, address, secrets, database, roles, server. The address is
-    /// taken first, so that a port in use is found before anything is touched. Call it within
+    /// Builds the recorder: folder, address, secrets, database, roles, server. Call it within
     /// a runtime of several threads.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let listener = Listener::bind(config.listen).await?;
-        let base_url = listener.base_url();
+        // First, so that a second recorder is told about the folder and not about the port.
         let folder = config.data.clone();
         let data = blocking(move || DataDir::take(&folder)).await?;
+        let listener = Listener::bind(config.listen).await?;
+        let base_url = listener.base_url();
         let path = data.path().to_owned();
         let demo = match config.demo_cameras {
             Some(list) => blocking(move || demo::read(&list).map_err(StartError::Demo)).await?,
