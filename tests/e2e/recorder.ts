@@ -1,6 +1,6 @@
 // A real recorder for a test worker: `orield serve` on a folder of its own, with test cameras.
 // Any console error or failed page fails the test that caused it.
-import { test as base, expect } from '@playwright/test';
+import { test as base, expect, type Page } from '@playwright/test';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -140,6 +140,8 @@ export const test = base.extend<{ strict: void }, { recorder: Recorder }>({
   recorder: [
     async ({}, use) => {
       const recorder = new Recorder();
+      await recorder.start();
+      await recorder.api('PATCH', '/settings', { segment_seconds: 5 });
       await use(recorder);
       await recorder.stop();
     },
@@ -158,3 +160,17 @@ export const test = base.extend<{ strict: void }, { recorder: Recorder }>({
   ],
 });
 export { expect };
+
+/** Opens a page signed in, by a fresh one-time link. */
+export async function signIn(page: Page, recorder: Recorder, path = '/live'): Promise<void> {
+  await page.goto(await recorder.newLink());
+  await expect(page.getByRole('navigation', { name: 'Pages' })).toBeVisible();
+  if (path !== '/live') await page.goto(`${recorder.base}${path}`);
+}
+
+/** Adds a camera through the API and waits until it streams. */
+export async function streaming(recorder: Recorder, name: string, camera: TestCamera): Promise<Camera> {
+  const added = await recorder.api<Camera>('POST', '/cameras', { name, url: camera.url, low_url: camera.low_url });
+  await expect.poll(async () => (await recorder.api<Camera>('GET', `/cameras/${added.id}`)).state).toBe('streaming');
+  return added;
+}

@@ -1,0 +1,91 @@
+// Playback: a day's timeline, over borders without a stall, up to what is being written now.
+import { expect, signIn, streaming, test, type Camera, type Recorder } from './recorder';
+import type { Page } from '@playwright/test';
+
+interface Segment {
+  start: string;
+  end: string;
+  state: string;
+}
+
+async function segments(recorder: Recorder, camera: Camera): Promise<Segment[]> {
+  const day = 24 * 3600 * 1000;
+  const window = `start=${new Date(Date.now() - day).toISOString()}&end=${new Date(Date.now() + day).toISOString()}`;
+  return (await recorder.api<{ items: Segment[] }>('GET', `/recordings/segments?camera_id=${camera.id}&${window}`)).items;
+}
+
+const playingAt = async (page: Page) => Date.parse((await page.getByTestId('player').getAttribute('data-playing-at')) || '1970-01-01T00:00:00Z');
+
+/** Counts how often the picture had to wait for data from now on. */
+async function countStalls(page: Page): Promise<() => Promise<number>> {
+  const video = page.getByTestId('playback-video');
+  await video.evaluate((v) => {
+    v.dataset.stalls = '0';
+    v.addEventListener('waiting', () => (v.dataset.stalls = String(Number(v.dataset.stalls) + 1)));
+  });
+  return async () => Number(await video.getAttribute('data-stalls'));
+}
+
+test.describe.serial('a recorded camera', () => {
+  let camera: Camera;
+  test.beforeAll(async ({ recorder }) => {
+    camera = await streaming(recorder, 'Archive', await recorder.camera({ audio: 'Aac' }));
+    await expect.poll(async () => (await segments(recorder, camera)).filter((s) => s.state === 'local').length, { timeout: 80_000 }).toBeGreaterThan(3);
+  });
+
+  test('plays over segment borders without a stall', async ({ page, recorder }) => {
+    const all = await segments(recorder, camera);
+    await signIn(page, recorder, `/playback?channel=${camera.channel_id}&at=${Date.parse(all[0].start)}`);
+    await expect(page.getByTestId('stretch').first()).toBeVisible();
+    await expect(page.getByTestId('player')).toHaveAttribute('data-state', 'playing');
+    await expect.poll(() => playingAt(page)).toBeGreaterThan(Date.parse(all[0].start) + 500);
+    const stalls = await countStalls(page);
+    await expect.poll(() => playingAt(page), { timeout: 60_000 }).toBeGreaterThan(Date.parse(all[2].start) + 500);
+    expect(await stalls()).toBe(0);
+  });
+
+  test('pauses, steps by segment and changes speed by keyboard', async ({ page, recorder }) => {
+    const all = await segments(recorder, camera);
+    await signIn(page, recorder, `/playback?channel=${camera.channel_id}&at=${Date.parse(all[1].start) + 1000}`);
+    const player = page.getByTestId('player');
+    await expect(player).toHaveAttribute('data-state', 'playing');
+    await page.keyboard.press('Space');
+    await expect(player).toHaveAttribute('data-state', 'paused');
+    const stood = await playingAt(page);
+    await page.getByRole('button', { name: 'Next segment' }).click();
+    await expect.poll(() => playingAt(page)).toBeGreaterThan(stood + 1000);
+    await page.getByRole('button', { name: '5×' }).or(page.getByRole('radio', { name: '5×' })).first().click();
+    await expect(player).toHaveAttribute('data-speed', '5');
+  });
+
+  test('plays what is being written, seconds after it happened', async ({ page, recorder }) => {
+    await signIn(page, recorder, `/playback?channel=${camera.channel_id}`);
+    await expect(page.getByTestId('stretch').first()).toBeVisible();
+    await page.getByTestId('go-live').click();
+    await expect.poll(async () => Date.now() - (await playingAt(page)), { timeout: 30_000 }).toBeLessThan(6000);
+    const at = await playingAt(page);
+    await expect.poll(() => playingAt(page), { timeout: 40_000 }).toBeGreaterThan(at + 8000);
+  });
+
+  test('a click on the timeline goes there', async ({ page, recorder }) => {
+    await signIn(page, recorder, `/playback?channel=${camera.channel_id}`);
+    const stretch = page.getByTestId('stretch').first();
+    await expect(stretch).toBeVisible();
+    const bar = page.getByTestId('timeline');
+    // Zoom in until the stretch is wide enough to hit.
+    await expect
+      .poll(async () => {
+        const box = await stretch.boundingBox();
+        if (box && box.width > 60) return box.width;
+        await bar.hover({ position: { x: (box?.x ?? 0) - ((await bar.boundingBox())?.x ?? 0) + (box?.width ?? 0) / 2, y: 40 } });
+        await page.mouse.wheel(0, -400);
+        return 0;
+      })
+      .toBeGreaterThan(60);
+    const box = await stretch.boundingBox();
+    if (!box) throw new Error('no stretch');
+    await page.mouse.click(box.x + box.width * 0.2, box.y + box.height / 2);
+    const first = Date.parse((await segments(recorder, camera))[0].start);
+    await expect.poll(() => playingAt(page)).toBeGreaterThan(first);
+  });
+});
