@@ -9,7 +9,7 @@ use oriel_api::ChannelId;
 use crate::{
     Format, TrackKind,
     format::VIDEO_TIMESCALE,
-    fragment::Fragment,
+    fragment::{Fragment, rescale},
     init::{BuildError, InitSegment, SegmentMark, track_id},
 };
 
@@ -78,7 +78,9 @@ impl SegmentHeader {
             channel: channel.clone(),
         };
         let init = InitSegment::with_mark(format, &mark)?.bytes();
-        let capacity = SIDX_FIXED + SIDX_REFERENCE * expected_fragments.clamp(1, 5000) + FREE_MIN;
+        let tracks = if format.audio.is_some() { 2 } else { 1 };
+        let each = SIDX_FIXED + SIDX_REFERENCE * expected_fragments.clamp(1, 5000);
+        let capacity = each * tracks + FREE_MIN;
         let mut bytes = Vec::with_capacity(init.len() + capacity);
         bytes.extend_from_slice(&init);
         bytes.extend_from_slice(&free(capacity));
@@ -97,52 +99,95 @@ fn free(size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Makes the bytes that replace the reserved `free` of a closed file, exactly `capacity` of them:
-/// a `free` for what is not needed, then the `sidx`, so that the first fragment follows it.
-///
-/// `header_len` is where the first fragment begins. References are for the video track, begin at
-/// key frames, and reach over the audio between them; when there is too little room neighbours
-/// are merged. `None` when there is no room for one reference or nothing to index.
+/// [`build_index_for`] of a file without an audio track. With one, some players (FFmpeg before 6,
+/// and browsers built on it) seek wrongly by an index that covers the video alone.
 pub fn build_index(fragments: &[FragmentRef], capacity: usize, header_len: u64) -> Option<Bytes> {
+    indexes(fragments, None, capacity, header_len)
+}
+
+/// Makes the bytes that replace the reserved `free` of a closed file, exactly `capacity` of them:
+/// a `free` for what is not needed, then a `sidx` per track of the format, so that the first
+/// fragment follows.
+///
+/// `header_len` is where the first fragment begins. References of the video begin at key frames,
+/// those of the audio at its own fragments (players look for each track's `moof` by itself); they
+/// reach over what is between. When there is too little room neighbours are merged. `None` when
+/// there is no room for one reference or nothing to index.
+pub fn build_index_for(
+    format: &Format,
+    fragments: &[FragmentRef],
+    capacity: usize,
+    header_len: u64,
+) -> Option<Bytes> {
+    let rate = format.audio.as_ref().map(|a| a.sample_rate);
+    indexes(fragments, rate, capacity, header_len)
+}
+
+fn indexes(
+    fragments: &[FragmentRef],
+    audio_rate: Option<u32>,
+    capacity: usize,
+    header_len: u64,
+) -> Option<Bytes> {
     let end = fragments.iter().map(|f| f.offset + f.len).max()?;
-    let mut starts: Vec<&FragmentRef> = Vec::new();
-    let mut end_time = 0;
-    for f in fragments.iter().filter(|f| f.track == TrackKind::Video) {
-        if starts.is_empty() || f.key {
-            starts.push(f);
+    let of = |track| fragments.iter().filter(move |f| f.track == track);
+    let mut video: Vec<Start> = Vec::new();
+    for f in of(TrackKind::Video) {
+        if f.key || video.is_empty() {
+            video.push(Start::of(f));
         }
-        end_time = end_time.max(f.end);
     }
-    let room = room(capacity)?;
-    if starts.len() > room {
-        let step = starts.len().div_ceil(room);
-        starts = starts.into_iter().step_by(step).collect();
-    }
-    let first = *starts.first()?;
-    let mut references = Vec::with_capacity(starts.len());
-    for (i, this) in starts.iter().enumerate() {
-        let (next_offset, next_time) = match starts.get(i + 1) {
-            Some(next) => (next.offset, next.start),
-            None => (end, end_time),
+    let video_end = of(TrackKind::Video).map(|f| f.end).max()?;
+    let audio = audio_rate.map(|rate| {
+        let own: Vec<_> = of(TrackKind::Audio).map(Start::of).collect();
+        let ours = |time| rescale(time, VIDEO_TIMESCALE, rate);
+        let starts = if own.is_empty() {
+            // A declared track without an index of its own is sought by the video's times.
+            video
+                .iter()
+                .map(|s| Start {
+                    time: ours(s.time),
+                    key: true,
+                    ..*s
+                })
+                .collect()
+        } else {
+            own
         };
-        references.push(SegmentReference {
-            reference_type: false,
-            referenced_size: u32::try_from(next_offset.checked_sub(this.offset)?).ok()?,
-            subsegment_duration: u32::try_from(next_time.checked_sub(this.start)?).ok()?,
-            starts_with_sap: this.key,
-            sap_type: u8::from(this.key),
-            sap_delta_time: 0,
-        });
-    }
-    let sidx = Sidx {
-        reference_id: track_id(TrackKind::Video),
-        timescale: VIDEO_TIMESCALE,
-        earliest_presentation_time: u64::try_from(first.start).ok()?,
-        first_offset: first.offset.checked_sub(header_len)?,
-        references,
-    };
+        let audio_end = of(TrackKind::Audio).map(|f| f.end).max();
+        (rate, starts, audio_end.unwrap_or(ours(video_end)))
+    });
+
+    let tracks = 1 + usize::from(audio.is_some());
+    let room = room(capacity, tracks)?;
+    let video = merged(video, room);
+    let audio = audio.map(|(rate, starts, end)| (rate, merged(starts, room), end));
+    let audio_len = audio.as_ref().map_or(0, |(_, starts, _)| {
+        SIDX_FIXED + SIDX_REFERENCE * starts.len()
+    });
+
     let mut encoded = Vec::with_capacity(capacity);
-    sidx.encode(&mut encoded).ok()?;
+    let after = header_len.checked_sub(audio_len as u64)?;
+    sidx(
+        TrackKind::Video,
+        VIDEO_TIMESCALE,
+        after,
+        &video,
+        (end, video_end),
+    )?
+    .encode(&mut encoded)
+    .ok()?;
+    if let Some((rate, starts, audio_end)) = audio {
+        sidx(
+            TrackKind::Audio,
+            rate,
+            header_len,
+            &starts,
+            (end, audio_end),
+        )?
+        .encode(&mut encoded)
+        .ok()?;
+    }
     let padding = capacity.checked_sub(encoded.len())?;
     let mut bytes = match padding {
         0 => Vec::new(),
@@ -153,12 +198,70 @@ pub fn build_index(fragments: &[FragmentRef], capacity: usize, header_len: u64) 
     Some(bytes.into())
 }
 
-/// References that fit: what is left over must be nothing or hold a `free`.
-fn room(capacity: usize) -> Option<usize> {
-    let spare = capacity.checked_sub(SIDX_FIXED)?;
-    let room = match spare % SIDX_REFERENCE {
-        0 | FREE_MIN.. => spare / SIDX_REFERENCE,
-        _ => (spare / SIDX_REFERENCE).checked_sub(1)?,
+/// Where a reference begins.
+#[derive(Clone, Copy)]
+struct Start {
+    offset: u64,
+    time: i64,
+    key: bool,
+}
+
+impl Start {
+    fn of(fragment: &FragmentRef) -> Self {
+        Self {
+            offset: fragment.offset,
+            time: fragment.start,
+            key: fragment.key,
+        }
+    }
+}
+
+fn merged(starts: Vec<Start>, room: usize) -> Vec<Start> {
+    let step = starts.len().div_ceil(room).max(1);
+    starts.into_iter().step_by(step).collect()
+}
+
+/// An index whose own end is at `anchor` and whose last reference reaches to `end` (offset, time).
+fn sidx(
+    track: TrackKind,
+    timescale: u32,
+    anchor: u64,
+    starts: &[Start],
+    end: (u64, i64),
+) -> Option<Sidx> {
+    let first = starts.first()?;
+    let nexts = starts.iter().skip(1).map(|s| (s.offset, s.time));
+    let references = starts
+        .iter()
+        .zip(nexts.chain([end]))
+        .map(|(start, (offset, time))| {
+            Some(SegmentReference {
+                reference_type: false,
+                referenced_size: u32::try_from(offset.checked_sub(start.offset)?).ok()?,
+                subsegment_duration: u32::try_from(time.checked_sub(start.time)?).ok()?,
+                starts_with_sap: start.key,
+                sap_type: u8::from(start.key),
+                sap_delta_time: 0,
+            })
+        })
+        .collect::<Option<_>>()?;
+    Some(Sidx {
+        reference_id: track_id(track),
+        timescale,
+        earliest_presentation_time: u64::try_from(first.time).ok()?,
+        first_offset: first.offset.checked_sub(anchor)?,
+        references,
+    })
+}
+
+/// References that fit for each of so many tracks: what is left over must be nothing or hold a
+/// `free`.
+fn room(capacity: usize, tracks: usize) -> Option<usize> {
+    let spare = capacity.checked_sub(SIDX_FIXED * tracks)?;
+    let each = SIDX_REFERENCE * tracks;
+    let room = match spare % each {
+        0 | FREE_MIN.. => spare / each,
+        _ => (spare / each).checked_sub(1)?,
     };
     (room > 0).then_some(room.min(usize::from(u16::MAX)))
 }
@@ -189,49 +292,99 @@ mod tests {
             .collect()
     }
 
-    fn sidx(bytes: &[u8]) -> Sidx {
+    fn indexes(bytes: &[u8]) -> Vec<Sidx> {
         let at = bytes.windows(4).position(|w| w == b"sidx").unwrap() - 4;
-        let mut rest = &bytes[at..];
-        let sidx = Sidx::decode(&mut rest).unwrap();
-        assert!(rest.is_empty(), "the first fragment follows the sidx");
         if at > 0 {
             assert_eq!(
                 bytes[..8],
                 [&(at as u32).to_be_bytes(), &b"free"[..]].concat()
             );
         }
-        sidx
+        let mut rest = &bytes[at..];
+        let mut found = Vec::new();
+        while !rest.is_empty() {
+            found.push(Sidx::decode(&mut rest).unwrap());
+        }
+        found
+    }
+
+    fn format(audio: bool) -> Format {
+        Format {
+            video: crate::VideoTrack {
+                codec: crate::VideoCodec::H264,
+                config: Bytes::new(),
+                codec_string: String::new(),
+                width: 16,
+                height: 16,
+            },
+            audio: audio.then(|| crate::AudioTrack {
+                codec: crate::AudioCodec::Aac,
+                config: Bytes::new(),
+                codec_string: String::new(),
+                sample_rate: 16_000,
+                channels: 1,
+                frame_samples: 1024,
+            }),
+        }
+    }
+
+    /// Follows an index as a player does: every reference must begin at a fragment of its track
+    /// with that time, and the last end at the end of the file.
+    fn follow(sidx: &Sidx, anchor: u64, track: TrackKind, fragments: &[FragmentRef]) {
+        let mut at = anchor + sidx.first_offset;
+        let mut time = sidx.earliest_presentation_time as i64;
+        for r in &sidx.references {
+            let hit = fragments.iter().find(|f| f.offset == at).unwrap();
+            assert_eq!((hit.track, hit.start), (track, time));
+            assert!(r.starts_with_sap && hit.key);
+            at += u64::from(r.referenced_size);
+            time += i64::from(r.subsegment_duration);
+        }
+        let last = fragments.last().unwrap();
+        assert_eq!(at, last.offset + last.len);
+        let of = fragments.iter().filter(|f| f.track == track);
+        assert_eq!(time, of.map(|f| f.end).max().unwrap());
     }
 
     #[test]
-    fn references_cover_the_file_whatever_the_room() {
+    fn references_are_right_whatever_the_room() {
         for count in [1, 2, 30, 601] {
             for every in [1, 4] {
                 for capacity in 0..600 {
-                    let fragments = fragments(count, every, 2000);
-                    let Some(bytes) = build_index(&fragments, capacity, 2000) else {
-                        assert!(capacity < 32 + 12 + 8);
+                    let both = fragments(count, every, 2000);
+                    let Some(bytes) = build_index_for(&format(true), &both, capacity, 2000) else {
+                        assert!(capacity < 64 + 24 + 8);
                         continue;
                     };
                     assert_eq!(bytes.len(), capacity);
-                    let sidx = sidx(&bytes);
-                    assert_eq!((sidx.first_offset, sidx.timescale), (0, 90_000));
-                    let size: u64 = sidx
-                        .references
-                        .iter()
-                        .map(|r| u64::from(r.referenced_size))
-                        .sum();
-                    let time: u64 = sidx
-                        .references
-                        .iter()
-                        .map(|r| u64::from(r.subsegment_duration))
-                        .sum();
-                    assert_eq!((size, time), (count * 1500, count * 90_000));
-                    assert!(sidx.references.iter().all(|r| r.starts_with_sap));
-                    assert!(sidx.references.len() as u64 <= count.div_ceil(every));
+                    let found = indexes(&bytes);
+                    let [video, audio] = &found[..] else {
+                        panic!("{} indexes", found.len());
+                    };
+                    assert_eq!((video.timescale, audio.timescale), (90_000, 16_000));
+                    let audio_len = 32 + 12 * audio.references.len() as u64;
+                    follow(video, 2000 - audio_len, TrackKind::Video, &both);
+                    follow(audio, 2000, TrackKind::Audio, &both);
+                    assert!(video.references.len() as u64 <= count.div_ceil(every));
+
+                    let bytes = build_index(&both, capacity, 2000).unwrap();
+                    assert_eq!(bytes.len(), capacity);
+                    let found = indexes(&bytes);
+                    assert_eq!(found.len(), 1);
+                    follow(&found[0], 2000, TrackKind::Video, &both);
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_declared_track_without_sound_is_indexed_by_the_picture() {
+        let mut silent = fragments(5, 1, 2000);
+        silent.retain(|f| f.track == TrackKind::Video);
+        let bytes = build_index_for(&format(true), &silent, 300, 2000).unwrap();
+        let found = indexes(&bytes);
+        assert_eq!(found[1].references.len(), 5);
+        assert_eq!(found[1].references[0].subsegment_duration, 16_000);
     }
 
     #[test]
@@ -240,8 +393,8 @@ mod tests {
         all.swap(0, 1);
         all[0].offset = 2000;
         all[1].offset = 2500;
-        let sidx = sidx(&build_index(&all, 100, 2000).unwrap());
-        assert_eq!(sidx.first_offset, 500);
+        let bytes = build_index(&all, 100, 2000).unwrap();
+        assert_eq!(indexes(&bytes)[0].first_offset, 500);
         assert!(build_index(&[], 100, 2000).is_none());
         assert!(build_index(&all[..1], 100, 2000).is_none());
     }

@@ -6,7 +6,8 @@ mod support;
 use std::{fs, io::Cursor};
 
 use oriel_media::{
-    Frame, SegmentHeader, Timeline, TrackKind, build_index, covering, rescale, scan, shift_fragment,
+    Frame, SegmentHeader, Timeline, TrackKind, build_index_for, covering, rescale, scan,
+    shift_fragment,
 };
 use support::*;
 
@@ -70,7 +71,13 @@ fn a_clip_of_three_segments_plays_as_one() {
             clip.extend(copy);
         }
     }
-    let index = build_index(&fragments, header.index_capacity, header.bytes.len() as u64).unwrap();
+    let index = build_index_for(
+        &format,
+        &fragments,
+        header.index_capacity,
+        header.bytes.len() as u64,
+    )
+    .unwrap();
     clip[header.index_offset as usize..][..index.len()].copy_from_slice(&index);
 
     let found = scan(Cursor::new(&clip), clip.len() as u64).unwrap();

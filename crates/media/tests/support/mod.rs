@@ -12,7 +12,7 @@ use std::{fs, path::PathBuf, process::Command, sync::Arc};
 use oriel_api::ChannelId;
 use oriel_media::{
     Format, Fragment, FragmentRef, Fragmenter, Frame, SegmentHeader, StreamItem, StreamReader,
-    TrackKind, build_index, rescale,
+    TrackKind, build_index_for, rescale,
 };
 
 /// Name, video frames, audio frames.
@@ -85,6 +85,7 @@ pub fn repeat(format: &Format, frames: &[Frame], times: i64) -> (Vec<Frame>, Vec
 
 /// A segment file as the recorder writes it.
 pub struct Segment {
+    pub format: Format,
     pub bytes: Vec<u8>,
     pub header: SegmentHeader,
     pub fragments: Vec<FragmentRef>,
@@ -95,7 +96,7 @@ impl Segment {
     pub fn closed(&self) -> Vec<u8> {
         let header_len = self.header.bytes.len() as u64;
         let capacity = self.header.index_capacity;
-        let index = build_index(&self.fragments, capacity, header_len).unwrap();
+        let index = build_index_for(&self.format, &self.fragments, capacity, header_len).unwrap();
         assert_eq!(index.len(), capacity);
         let mut bytes = self.bytes.clone();
         let at = self.header.index_offset as usize;
@@ -108,6 +109,7 @@ impl Segment {
 pub fn write_segment(format: &Format, frames: &[Frame], base: i64, room: usize) -> Segment {
     let header = SegmentHeader::new(format, START_MS, &channel(), room).unwrap();
     let mut segment = Segment {
+        format: format.clone(),
         bytes: header.bytes.to_vec(),
         header,
         fragments: Vec::new(),
