@@ -76,10 +76,11 @@ export interface RecordingWords {
 }
 
 /** Whether footage reaches the disk, in words. */
-export function recordingWords(channel: Channel | undefined): RecordingWords {
+export function recordingWords(camera: Camera, channel: Channel | undefined): RecordingWords {
   const t = texts.cameras;
   if (channel === undefined || channel.record_mode === 'off') return { tone: 'neutral', text: t.recordingOff, active: false };
   if (channel.recording.error != null) return { tone: 'bad', text: t.recordingFailed, active: false };
   if (channel.recording.active) return { tone: 'ok', text: t.recording, active: true };
-  return { tone: 'warn', text: t.notRecording, active: false };
+  // While it connects there is nothing to worry about yet.
+  return { tone: camera.state === 'connecting' ? 'neutral' : 'warn', text: t.notRecording, active: false };
 }

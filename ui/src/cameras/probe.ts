@@ -24,7 +24,7 @@ const FIELDS: Partial<Record<ReasonCode, 'url' | 'username'>> = {
 };
 
 function known(reason: string | undefined): reason is ReasonCode {
-  return reason !== undefined && reason in texts.reasons;
+  return reason !== undefined && Object.hasOwn(texts.reasons, reason);
 }
 
 /** A failed test in words. */

@@ -3,7 +3,7 @@
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 function short(value: number): string {
-  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value >= 10 ? value.toFixed(0) : value.toFixed(1);
+  return String(Number(value.toFixed(value < 10 ? 1 : 0)));
 }
 
 /** `1.5 GB`, decimal units as on the box of a disk. */
