@@ -5,7 +5,7 @@ use oriel_api::{
     Change, ChannelId, Credentials, Empty, Error, ErrorCode, Page, Permission, ProbeReport,
     Quality, Result, Scope, StreamProfile,
 };
-use oriel_store::{CameraChange, CameraRow, NewCamera};
+use oriel_store::{CameraChange, NewCamera};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -212,26 +212,31 @@ impl Nvr {
                 ));
             }
         }
-        links.agent.remove(&input.id).await?;
-        // Before the row, which is the only thing that knows the secret's name.
+        // Everything that can refuse comes before anything is lost.
         let kept = self.logins.get(&input.id).await?;
-        self.logins.put(&input.id, None).await?;
-        let removed = self
-            .store
-            .camera_remove(input.id.clone(), input.delete_recordings, self.clock_now())
-            .await;
-        let channel = match removed {
+        links.agent.remove(&input.id).await?;
+        let removed = async {
+            // Before the row, which is the only thing that knows the secret's name.
+            self.logins.put(&input.id, None).await?;
+            let (id, purge) = (input.id.clone(), input.delete_recordings);
+            Ok::<_, Error>(
+                self.store
+                    .camera_remove(id, purge, self.clock_now())
+                    .await?,
+            )
+        };
+        let channel = match removed.await {
             Ok(channel) => channel,
             Err(refused) => {
                 self.put_back(&input.id, kept).await;
                 if let Err(error) = self.apply(&row).await {
                     error!(camera = %row.id, %error, "a camera could not be started again");
                 }
-                return Err(refused.into());
+                return Err(refused);
             }
         };
         info!(camera = %input.id, footage = input.delete_recordings, "camera removed");
-        self.forgotten(&row);
+        self.states().removed(&row.id);
         self.push(Change::CameraRemoved {
             id: input.id.clone(),
         });
@@ -240,10 +245,6 @@ impl Nvr {
         }
         self.garbage.notify_one();
         Ok(Empty {})
-    }
-
-    fn forgotten(&self, row: &CameraRow) {
-        self.states().removed(&row.id);
     }
 
     pub(crate) async fn probe_camera(&self, input: CameraProbe) -> Result<ProbeReport> {

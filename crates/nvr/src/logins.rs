@@ -82,9 +82,18 @@ impl Logins {
         }
     }
 
+    /// What is kept. Something that cannot be understood counts as nothing, so that it can be
+    /// entered again; a store that cannot be used is an error.
     pub(crate) async fn get(&self, camera: &CameraId) -> Result<Option<Credentials>> {
         let key = credentials_key(camera);
-        blocking(&self.secrets, move |s| get_credentials(s, &key)).await
+        blocking(&self.secrets, move |s| match get_credentials(s, &key) {
+            Err(error @ SecretError::BadCredentials) => {
+                warn!(key, %error, "credentials are ignored");
+                Ok(None)
+            }
+            other => other,
+        })
+        .await
     }
 
     /// Keeps these credentials, or none.

@@ -62,6 +62,7 @@ impl Nvr {
     }
 
     pub(crate) async fn update_settings(&self, input: SettingsUpdate) -> Result<Settings> {
+        let links = self.links()?;
         let _editing = self.editing.lock().await;
         let mut settings = self.settings();
         let before = settings.clone();
@@ -82,7 +83,6 @@ impl Nvr {
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = settings.clone();
-        let links = self.links()?;
         links.worker.configure(&settings);
         if settings.watchdog_seconds != before.watchdog_seconds {
             for camera in self.store.cameras().await? {

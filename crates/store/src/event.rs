@@ -5,6 +5,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::{Result, Store, StoreError, channel, text};
 
+/// Events that are kept. A camera that comes and goes all day must not fill the disk.
+const KEPT: i64 = 1_000_000;
+
 /// An event to be kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewEvent {
@@ -145,7 +148,11 @@ impl Store {
                     .transpose()?,
                 event.reason.as_ref().map(|r| &r.message),
             ))?;
-            Ok(c.last_insert_rowid())
+            let id = c.last_insert_rowid();
+            if id % 1000 == 0 {
+                c.execute("DELETE FROM event WHERE id <= ?1", [id - KEPT])?;
+            }
+            Ok(id)
         })
         .await
     }
@@ -239,6 +246,36 @@ mod tests {
             assert_eq!(seen.len(), total);
             assert!(seen.windows(2).all(|w| w[0] > w[1]));
         }
+    }
+
+    #[tokio::test]
+    async fn the_oldest_go_when_there_are_too_many() {
+        let t = Temporary::new().await;
+        let put = |at| {
+            t.store.event_insert(NewEvent {
+                at: Timestamp::from_ms(at),
+                kind: EventKind::Started,
+                channel: None,
+                reason: None,
+            })
+        };
+        put(1).await.unwrap();
+        t.store
+            .write(|c| {
+                let sql = "INSERT INTO event (id, at_ms, kind) VALUES (?1, 2, 'started')";
+                c.execute(sql, [KEPT + 999])?;
+                Ok(())
+            })
+            .await
+            .unwrap();
+        put(3).await.unwrap();
+        let all = EventSelection {
+            limit: 10,
+            ..Default::default()
+        };
+        let kept = t.store.events(all).await.unwrap().rows;
+        let kept: Vec<_> = kept.iter().map(|r| r.event.at.ms()).collect();
+        assert_eq!(kept, [3, 2]);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use oriel_api::{Change, ErrorCode, Secret, link::credentials_key};
-use oriel_secrets::{SecretStore, get_credentials};
+use oriel_secrets::get_credentials;
 use serde_json::json;
 
 use super::fakes::{Recorder, change, until};
@@ -64,8 +64,8 @@ async fn credentials_inside_the_address_move_out_and_fields_win() {
 async fn a_refused_camera_leaves_nothing_behind() {
     let r = Recorder::new().await;
     r.camera("Door", "rtsp://door/1").await;
-    let secrets = r.vault.inner.get("owner-token").unwrap();
-    assert!(secrets.is_some());
+    let keys = r.vault.keys.lock().unwrap().clone();
+    assert!(keys.contains("owner-token"));
     let input = json!({ "name": "Again", "url": "rtsp://u:hunter2@Door:554/1" });
     let error = r.refused("camera_create", input).await;
     assert_eq!(error.code, ErrorCode::Conflict);
@@ -78,6 +78,8 @@ async fn a_refused_camera_leaves_nothing_behind() {
         1
     );
     assert_eq!(r.agent.applied.lock().unwrap().len(), 1);
+
+    assert_eq!(*r.vault.keys.lock().unwrap(), keys);
 
     r.vault.locked.store(true, Ordering::SeqCst);
     let input = json!({ "name": "New", "url": "rtsp://new/1", "username": "u", "password": "p" });
@@ -197,6 +199,11 @@ async fn removal_stops_first_and_takes_the_secret_along() {
     r.ok("camera_get", json!({ "id": id })).await;
 
     r.agent.refuses_removal.store(false, Ordering::SeqCst);
+    r.vault.locked.store(true, Ordering::SeqCst);
+    let error = r.refused("camera_delete", json!({ "id": id })).await;
+    assert_eq!(error.code, ErrorCode::Unavailable);
+    assert_eq!(r.agent.setups.lock().unwrap().len(), 1, "it still records");
+    r.vault.locked.store(false, Ordering::SeqCst);
     let mut changes = r.nvr.subscribe();
     r.ok("camera_delete", json!({ "id": id })).await;
     change(&mut changes, |c| matches!(c, Change::CameraRemoved { .. })).await;

@@ -117,6 +117,7 @@ impl WorkerLink for Worker {
 #[derive(Default)]
 pub(super) struct Vault {
     pub(super) inner: MemoryStore,
+    pub(super) keys: Mutex<std::collections::BTreeSet<String>>,
     pub(super) locked: AtomicBool,
 }
 
@@ -138,10 +139,12 @@ impl SecretStore for Vault {
     }
     fn set(&self, key: &str, value: &oriel_api::Secret) -> Result<(), SecretError> {
         self.check()?;
+        self.keys.lock().unwrap().insert(key.into());
         self.inner.set(key, value)
     }
     fn delete(&self, key: &str) -> Result<(), SecretError> {
         self.check()?;
+        self.keys.lock().unwrap().remove(key);
         self.inner.delete(key)
     }
     fn place(&self) -> oriel_api::SecretsPlace {
