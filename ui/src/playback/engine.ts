@@ -5,6 +5,7 @@ import { BufferRefused, MediaBuffer, pause } from './buffer';
 import { feed, type FeedHost } from './feeder';
 import { Footage, type FootageSource } from './footage';
 import type { Piece } from './mp4';
+import { SilenceFiller } from './silence';
 import {
   GAP_MS, aheadTarget, families, isHeld, jumpTo, mimeOf, nextStart, previousStart, secondsAhead, trimTo, type Part,
 } from './stitch';
@@ -64,6 +65,9 @@ export class PlaybackEngine {
   #feeding: Part | null = null;
   #phase: 'idle' | 'loading' | 'feeding' | 'end' | 'empty' | 'unsupported' | 'trouble' = 'idle';
   #unsupported: Part | null = null;
+  #silence = new SilenceFiller();
+  /** Where feeding of the first part begins, until its tracks are known. */
+  #from: number | null = null;
   #lastJump = 0;
   #stood = { position: 0, since: 0 };
   #timer: ReturnType<typeof setInterval>;
@@ -231,10 +235,13 @@ export class PlaybackEngine {
   async #feedRun(first: Part, from: number, signal: AbortSignal): Promise<Part> {
     let part = first;
     let at = from;
+    this.#from = from;
     for (;;) {
       this.#feeding = part;
       this.#phase = 'feeding';
       const seen = await feed(part, at, this.#host, signal);
+      const rest = this.#silence.rest();
+      if (rest) await this.#append(rest, part, signal);
       let next = await this.#footage.after(seen ?? part, signal);
       while (!next) {
         this.#phase = 'end';
@@ -251,8 +258,15 @@ export class PlaybackEngine {
   readonly #host: FeedHost = {
     take: async (piece, part, signal) => {
       // The init has to come before its fragments, but takes no room.
-      if (piece.kind === 'media') await this.#room(part, signal);
-      await this.#append(piece, part, signal);
+      if (piece.kind === 'media') {
+        await this.#room(part, signal);
+        const silence = this.#silence.before(piece.bytes);
+        if (silence) await this.#append(silence, part, signal);
+      } else {
+        this.#silence.init(piece.bytes, this.#from === null ? 0 : Math.max(0, this.#from - part.start) / 1000);
+        this.#from = null;
+      }
+      await this.#append(piece.bytes, part, signal);
     },
     again: (part, signal) => this.#footage.again(part, signal),
     trouble: (message) => {
@@ -272,13 +286,13 @@ export class PlaybackEngine {
     }
   }
 
-  async #append(piece: Piece, part: Part, signal: AbortSignal): Promise<void> {
+  async #append(bytes: Piece['bytes'], part: Part, signal: AbortSignal): Promise<void> {
     for (;;) {
       const buffer = this.#buffer;
       if (!buffer) throw new BufferRefused('the buffer is gone');
       try {
         const cut = part.until < part.end && !part.open ? part.until : null;
-        await buffer.append(piece.bytes, part.start, cut, signal);
+        await buffer.append(bytes, part.start, cut, signal);
         return;
       } catch (error) {
         if (!(error instanceof DOMException) || error.name !== 'QuotaExceededError') throw error;

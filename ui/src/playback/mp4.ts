@@ -135,6 +135,23 @@ export function offsetAt(index: Index, seconds: number): number | null {
   return found;
 }
 
+export interface Box {
+  type: string;
+  /** Offsets of the content, header left out. */
+  start: number;
+  end: number;
+}
+
+/** The boxes between two offsets. What is cut off ends the list. */
+export function* boxesIn(bytes: Uint8Array<ArrayBuffer>, from: number, to: number): Generator<Box> {
+  for (let at = from; ; ) {
+    const size = boxSize(bytes, at);
+    if (size === null || at + size > to) return;
+    yield { type: boxType(bytes, at), start: at + BOX_HEADER, end: at + size };
+    at += size;
+  }
+}
+
 /** Size of the box at `at`, null when its header is not there yet. */
 function boxSize(bytes: Uint8Array<ArrayBuffer>, at: number): number | null {
   if (at + BOX_HEADER > bytes.byteLength) return null;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dayRange } from '../lib/time';
 import {
-  MIN_SPAN_MS, bars, followed, footageAt, msAt, panned, reasonOf, showing, stepped, ticks, under, within, xOf, zoomed,
+  MIN_SPAN_MS, bars, fitted, followed, footageAt, msAt, panned, reasonOf, showing, stepped, ticks, under, within, xOf, zoomed,
 } from './view';
 
 const HOUR = 3_600_000;
@@ -111,4 +111,12 @@ it('names the longest known cause of a gap', () => {
   const holes = [{ start: 0, end: 10, reason: 'a' }, { start: 10, end: 50, reason: 'b' }, { start: 50, end: 99, reason: null }];
   expect(reasonOf(0, 99, holes)).toBe('b');
   expect(reasonOf(60, 70, holes)).toBeNull();
+});
+
+it('comes closer to a day with little footage', () => {
+  const minutes = { start: 9 * HOUR, end: 9 * HOUR + 600_000 };
+  expect(fitted([minutes], day)).toEqual({ start: minutes.start - 600_000, end: minutes.end + 600_000 });
+  expect(fitted([{ start: 0, end: 7 * HOUR }], day)).toBe(day);
+  expect(fitted([], day)).toBe(day);
+  expect(fitted([{ start: 0, end: 60_000 }], day)).toEqual({ start: 0, end: 30 * 60_000 });
 });

@@ -182,3 +182,16 @@ export function reasonOf(from: number, to: number, holes: readonly Hole[]): stri
   }
   return reason;
 }
+
+/** What to show of a day at first: all of it, or closer when there is only little footage. */
+export function fitted(stretches: readonly Span[], bounds: Span): Span {
+  const AT_LEAST_MS = 30 * MINUTE;
+  const first = stretches[0];
+  const last = stretches.at(-1);
+  if (!first || !last) return bounds;
+  const extent = last.end - first.start;
+  if (extent > (bounds.end - bounds.start) / 4) return bounds;
+  const span = Math.max(AT_LEAST_MS, extent * 1.5);
+  const middle = (first.start + last.end) / 2;
+  return within({ start: middle - span / 2, end: middle + span / 2 }, bounds);
+}
