@@ -25,13 +25,21 @@ fn main() -> anyhow::Result<()> {
         bail!("There is no display. Run `orield serve` for the recorder without a window.");
     }
     let config = Config::from_args_and_env()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     tauri::async_runtime::set(runtime.handle().clone());
-    let system = Arc::new(runtime.block_on(System::start(config)).context("Oriel could not start")?);
+    let system = Arc::new(
+        runtime
+            .block_on(System::start(config))
+            .context("Oriel could not start")?,
+    );
 
     let app = tauri::Builder::default()
         // A second start shows the window of the first: two recorders on one folder is never meant.
-        .plugin(tauri_plugin_single_instance::init(|app, _, _| window::show(app)))
+        .plugin(tauri_plugin_single_instance::init(|app, _, _| {
+            window::show(app)
+        }))
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .manage(rpc::Recorder(system.clone()))
         .invoke_handler(tauri::generate_handler![rpc::rpc])
@@ -55,7 +63,11 @@ fn main() -> anyhow::Result<()> {
                 });
             }
         }
-        RunEvent::WindowEvent { label, event: tauri::WindowEvent::CloseRequested { api, .. }, .. } => {
+        RunEvent::WindowEvent {
+            label,
+            event: tauri::WindowEvent::CloseRequested { api, .. },
+            ..
+        } => {
             if exit::keeps_recording_when_closed(app.tray_by_id(tray::ID).is_some()) {
                 api.prevent_close();
                 if let Some(window) = app.get_webview_window(&label) {
