@@ -342,8 +342,9 @@ impl Running {
                 {
                     dts = clock.next;
                 }
-                if let Some(last) = clock.last {
-                    dts = dts.max(last);
+                // The camera's clock went back: what it says again is left out.
+                if clock.last.is_some_and(|last| dts < last) {
+                    return None;
                 }
                 clock.last = Some(dts);
                 clock.next = dts + duration;

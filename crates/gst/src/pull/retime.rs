@@ -10,13 +10,19 @@ use gstreamer::prelude::*;
 
 /// More than this away from rtpbin's time, the camera's clock has jumped: anchor again.
 const JUMP_NS: i64 = 1_000_000_000;
+/// The first packet of a stream came this long after the time it was given.
+const LATE_NS: i64 = 150_000_000;
 /// Pull towards rtpbin's time, as a share of the time that passed: 100 parts per million.
 const PULL: i64 = 10_000;
 
 /// Replaces the times of what leaves a pad of rtspsrc.
 pub fn follow_camera_clock(pad: &gst::Pad, clock_rate: u32) {
     let clock = std::sync::Mutex::new(CameraClock::new(clock_rate));
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let now = pad
+            .parent_element()
+            .and_then(|element| element.current_running_time())
+            .and_then(|time| i64::try_from(time.nseconds()).ok());
         if let Some(buffer) = info.buffer_mut()
             && let Some(pts) = buffer.pts().and_then(|t| i64::try_from(t.nseconds()).ok())
             && let Some(rtp) = rtp_time(buffer)
@@ -24,7 +30,7 @@ pub fn follow_camera_clock(pad: &gst::Pad, clock_rate: u32) {
             let time = clock
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .time(rtp, pts);
+                .time(rtp, pts, now);
             let time = gst::ClockTime::from_nseconds(u64::try_from(time).unwrap_or(0));
             buffer.make_mut().set_pts(time);
         }
@@ -59,10 +65,13 @@ impl CameraClock {
         }
     }
 
-    /// The time of a packet, nanoseconds, from its RTP time and rtpbin's time.
-    fn time(&mut self, rtp: u32, received: i64) -> i64 {
+    /// The time of a packet, nanoseconds, from its RTP time, rtpbin's time and the clock.
+    fn time(&mut self, rtp: u32, received: i64, now: Option<i64>) -> i64 {
         let Some((last_rtp, last)) = self.last else {
-            return self.anchor(rtp, received);
+            // Over TCP rtspsrc gives the first packet of every stream the time of the very first
+            // packet, so audio that begins late would begin at the wrong place.
+            let late = now.filter(|now| now - received > LATE_NS);
+            return self.anchor(rtp, late.unwrap_or(received));
         };
         // Signed: B-frames go back.
         let step = i64::from(rtp.wrapping_sub(last_rtp) as i32);
@@ -108,13 +117,22 @@ mod tests {
             .map(|(i, n)| {
                 let jitter = if i % 2 == 0 { 30 } else { -20 };
                 let received = i as i64 * 66 * MS + if i == 0 { 0 } else { jitter * MS };
-                clock.time(start.wrapping_add(n * 6000), received)
+                clock.time(start.wrapping_add(n * 6000), received, None)
             })
             .collect();
         for (n, time) in frames.iter().zip(times) {
             let exact = i64::from(*n) * 6000 * 1_000_000_000 / 90_000;
             assert!((time - exact).abs() < MS, "{n}: {time} is not {exact}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_begins_late_begins_when_it_came() {
+        let mut clock = CameraClock::new(8000);
+        assert_eq!(clock.time(0, 40 * MS, Some(3000 * MS)), 3000 * MS);
+        assert_eq!(clock.time(160, 3010 * MS, Some(3020 * MS)), 3020 * MS);
+        let mut prompt = CameraClock::new(8000);
+        assert_eq!(prompt.time(0, 40 * MS, Some(60 * MS)), 40 * MS);
     }
 
     #[test]
@@ -125,10 +143,10 @@ mod tests {
         for i in 0..54_000i64 {
             let received = i * 66_666_667;
             let rtp = (i as f64 * 6000.0 * 1.000_05) as u32;
-            worst = worst.max((clock.time(rtp, received) - received).abs());
+            worst = worst.max((clock.time(rtp, received, None) - received).abs());
         }
         assert!(worst < 2 * MS, "{worst}");
         let received = 54_000 * 66_666_667;
-        assert_eq!(clock.time(5, received), received);
+        assert_eq!(clock.time(5, received, None), received);
     }
 }

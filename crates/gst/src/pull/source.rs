@@ -76,6 +76,9 @@ fn rtsp(
     set(&source, "do-retransmission", "false");
     set(&source, "udp-reconnect", "false");
     set(&source, "user-agent", "Oriel");
+    // rtpbin's idea of lip synchronisation moves a stream by seconds when its audio begins late;
+    // tracks are aligned by when they came (see `retime`).
+    set(&source, "max-ts-offset", "1");
     let audio_wanted = job.audio == PullAudio::Auto;
     source.connect("on-sdp", false, {
         let (gather, endings) = (gather.clone(), endings.clone());

@@ -26,16 +26,16 @@ pub fn behave(media: &rtsp::RTSPMedia, stream: &StreamOptions) {
     } else {
         "send_rtp_src_1"
     };
-    media.connect_prepared(move |media| {
-        let Some(pipeline) = media.element().parent().and_downcast::<gst::Pipeline>() else {
-            return;
-        };
-        for element in pipeline.children() {
-            let is_rtpbin = element.factory().is_some_and(|f| f.name() == "rtpbin");
-            let pad = element.static_pad(pad_name).filter(|_| is_rtpbin);
-            if let Some(pad) = pad {
-                hold_back(&pad, behaviour);
-            }
+    let Some(pipeline) = media.element().parent().and_downcast::<gst::Pipeline>() else {
+        return;
+    };
+    pipeline.connect_deep_element_added(move |_, _, element| {
+        if element.factory().is_some_and(|f| f.name() == "rtpbin") {
+            element.connect_pad_added(move |_, pad| {
+                if pad.name() == pad_name {
+                    hold_back(pad, behaviour);
+                }
+            });
         }
     });
 }
