@@ -1,4 +1,9 @@
 //! Disks that are full, gone, broken or slow; a database that is busy; an orderly stop.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 mod support;
 

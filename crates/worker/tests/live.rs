@@ -1,5 +1,10 @@
 //! Viewers: what they get first, what happens when they are slow, silence where audio stays
 //! away.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 mod support;
 
@@ -404,7 +409,7 @@ fn silence_is_silent_for_every_codec_and_layout_it_is_made_for() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.is_empty(), "{name}: {said}");
-        assert!(output.stdout.len() > 48_000 * 2 * 3, "{name}");
+        assert!(output.stdout.len() > 48_000 * 2 * 2, "{name}");
         let loudest = output
             .stdout
             .chunks_exact(2)

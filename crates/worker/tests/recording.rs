@@ -1,5 +1,10 @@
 //! Runs become segment files: where they are cut, that no frame is lost, that audio never
 //! holds up video.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
 
 mod support;
 
