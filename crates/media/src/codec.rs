@@ -162,6 +162,24 @@ pub fn aac_codec_string(config: &[u8]) -> Result<String, ConfigError> {
     Ok(format!("mp4a.40.{}", aac_config(config)?.object_type))
 }
 
+/// A `dOps` body with its informative `InputSampleRate` (RFC 7845 5.1) set to 48 kHz: browsers
+/// take it for the rate of the track and refuse others.
+///
+/// # Errors
+/// When it is cut short, of another version or without channels.
+pub(crate) fn opus_config(config: &[u8]) -> Result<Vec<u8>, ConfigError> {
+    match config {
+        [0, 1..=255, _, _, _, _, _, _, _, _, _, ..] => {
+            let mut config = config.to_vec();
+            config[4..8].copy_from_slice(&48_000_u32.to_be_bytes());
+            Ok(config)
+        }
+        _ => Err(ConfigError(
+            "dOps is cut short, of another version or silent",
+        )),
+    }
+}
+
 struct Bits<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -203,6 +221,15 @@ mod tests {
         assert_eq!(hevc_codec_string(&hvcc).unwrap(), "hvc1.1.6.L93.B0");
         hvcc[22] = 2;
         assert!(hevc_codec_string(&hvcc).is_err());
+    }
+
+    #[test]
+    fn opus_is_always_said_to_be_48_khz() {
+        let dops = [0, 1, 1, 0x38, 0, 0, 0x3e, 0x80, 0, 0, 0];
+        let told = opus_config(&dops).unwrap();
+        assert_eq!(told, [0, 1, 1, 0x38, 0, 0, 0xbb, 0x80, 0, 0, 0]);
+        assert!(opus_config(&dops[..10]).is_err());
+        assert!(opus_config(&[0; 11]).is_err());
     }
 
     #[test]

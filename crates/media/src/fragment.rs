@@ -28,10 +28,12 @@ pub struct Fragment {
     pub bytes: Bytes,
 }
 
-/// Ticks a frame lasts when nothing tells: 1/30 s of video, one AAC access unit of audio.
+/// Ticks a frame lasts when nothing tells: 1/10 s of video, one AAC access unit of audio. Rather
+/// too long than too short: Media Source Extensions take a frame that comes later than two
+/// durations after the last for a hole, and drop everything up to the next key frame.
 const fn assumed_duration(track: TrackKind) -> u32 {
     match track {
-        TrackKind::Video => VIDEO_TIMESCALE / 30,
+        TrackKind::Video => VIDEO_TIMESCALE / 10,
         TrackKind::Audio => 1024,
     }
 }
@@ -40,8 +42,9 @@ const fn assumed_duration(track: TrackKind) -> u32 {
 ///
 /// `base` is the decode time (ticks of the track, from the start of the run) that becomes `tfdt`
 /// 0; a first frame before it is written at 0. A frame lasts until the next one; the last as long
-/// as it says, or as the one before it, or (a single frame of unknown duration) 1/30 s of video or
-/// 1024 samples of audio. Without frames there is no fragment: `bytes` is empty.
+/// as it says, or as the one before it, or (a single frame of unknown duration) 1/10 s of video or
+/// 1024 samples of audio. Give single frames for viewers the distance of the two frames before
+/// as `duration`. Without frames there is no fragment: `bytes` is empty.
 pub fn build_fragment(track: TrackKind, sequence: u32, base: i64, frames: &[Frame]) -> Fragment {
     build(track, sequence, base, frames, 0)
 }
@@ -303,7 +306,7 @@ mod tests {
         let f = build_fragment(TrackKind::Video, 9, 50, &[frame(40, true, 3)]);
         let tfdt = f.bytes.windows(4).position(|w| w == b"tfdt").unwrap();
         assert_eq!(f.bytes[tfdt + 8..tfdt + 16], [0; 8]);
-        assert_eq!((f.start, f.end), (40, 40 + 3000));
+        assert_eq!((f.start, f.end), (40, 40 + 9000));
         assert!(build_fragment(TrackKind::Video, 9, 0, &[]).bytes.is_empty());
     }
 

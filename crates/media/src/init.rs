@@ -12,7 +12,7 @@ use oriel_api::ChannelId;
 
 use crate::{
     AudioCodec, AudioTrack, Format, TrackKind, VideoCodec, VideoTrack,
-    codec::{ConfigError, aac_config, avc_codec_string, hevc_codec_string},
+    codec::{ConfigError, aac_config, avc_codec_string, hevc_codec_string, opus_config},
     format::VIDEO_TIMESCALE,
 };
 
@@ -231,12 +231,10 @@ fn audio_track(out: &mut Out, audio: &AudioTrack) -> Result<(), BuildError> {
                 })
             }
             AudioCodec::Opus => {
-                if audio.config.len() < 11 {
-                    return Err(ConfigError("dOps is cut short").into());
-                }
+                let config = opus_config(&audio.config)?;
                 container(out, b"Opus", |out| {
                     entry.encode(out)?;
-                    Ok(raw(out, b"dOps", &audio.config)?)
+                    Ok(raw(out, b"dOps", &config)?)
                 })
             }
         },

@@ -75,7 +75,7 @@ impl Timeline {
 }
 
 /// The fragments one needs to show `from..to` (90 kHz, from the segment's zero): from the last
-/// key frame at or before `from`, and the audio beside them.
+/// key frame at or before `from`, and the audio that begins with it or later.
 pub fn covering(
     fragments: &[FragmentRef],
     format: &Format,

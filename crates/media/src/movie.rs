@@ -4,13 +4,14 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use mp4_atom::DecodeAtom as _;
 
 use crate::{
     AudioCodec, AudioTrack, Format, TrackKind, VideoCodec, VideoTrack,
     boxes::{Boxes, Cursor, Malformed},
-    codec::{ConfigError, aac_codec_string, aac_config, avc_codec_string, hevc_codec_string},
+    codec::{
+        ConfigError, aac_codec_string, aac_config, avc_codec_string, hevc_codec_string, opus_config,
+    },
     format::VIDEO_TIMESCALE,
     init::{SEGMENT_MARK, SegmentMark},
 };
@@ -488,16 +489,11 @@ fn audio_format(entry: &TrackEntry) -> Result<AudioTrack, MovieError> {
     }
     if &entry.entry == b"Opus" {
         let dops = Boxes::find(c.rest(), b"dOps")?.ok_or(ConfigError("dOps is missing"))?;
-        let mut fields = Cursor::new(dops);
-        let version = fields.u8()?;
-        let channels = u16::from(fields.u8()?);
-        fields.skip(9)?;
-        if version != 0 || channels == 0 {
-            return Err(ConfigError("dOps is of another version or has no channels").into());
-        }
+        let config = opus_config(dops)?;
+        let channels = u16::from(config[1]);
         return Ok(AudioTrack {
             codec: AudioCodec::Opus,
-            config: Bytes::copy_from_slice(dops),
+            config: config.into(),
             codec_string: "opus".into(),
             sample_rate: 48_000,
             channels,

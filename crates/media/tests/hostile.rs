@@ -104,13 +104,13 @@ fn segments() -> Vec<Vec<u8>> {
 
 #[test]
 fn stream_reader() {
-    hammer("stream_reader", entry::stream_reader, &fixtures(), 3000);
+    hammer("stream_reader", entry::stream_reader, &fixtures(), 1500);
 }
 
 #[test]
 fn scan() {
     let golden: Vec<_> = segments().into_iter().chain(fixtures()).collect();
-    hammer("scan", entry::scan_file, &golden, 3000);
+    hammer("scan", entry::scan_file, &golden, 1500);
 }
 
 #[test]
