@@ -130,7 +130,10 @@ describe('HttpTransport', () => {
 
 describe('call', () => {
   it('turns whatever a transport throws into an ApiError', async () => {
-    useTransport({ call: () => Promise.reject({ code: 'conflict', message: 'There is one already.' }) });
+    // As the window's command does: a plain object.
+    const refusal: unknown = { code: 'conflict', message: 'There is one already.' };
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+    useTransport({ call: () => Promise.reject(refusal) });
     const error = await failureOf(call('camera_list'));
     expect([error.code, error.message]).toEqual(['conflict', 'There is one already.']);
   });
