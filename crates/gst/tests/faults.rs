@@ -1,6 +1,8 @@
 //! `pull` against cameras and servers that do not behave: the right exit code, no hang, no
 //! secret in any output.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! `pull` against real cameras that behave.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod support;
 
 use oriel_media::{AudioCodec, VideoCodec};

@@ -156,10 +156,13 @@ impl Drop for TestCamera {
 
 #[cfg(unix)]
 mod signal {
-    use rustix::process::{Pid, Signal, kill_process};
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
     pub fn freeze(process: u32) -> std::io::Result<()> {
-        send(process, Signal::STOP)
+        send(process, Signal::STOP)?;
+        // The signal is on its way; all threads stand when the kernel says so.
+        waitpid(Some(id(process)?), WaitOptions::UNTRACED)?;
+        Ok(())
     }
 
     pub fn thaw(process: u32) -> std::io::Result<()> {
@@ -167,11 +170,14 @@ mod signal {
     }
 
     fn send(process: u32, signal: Signal) -> std::io::Result<()> {
-        let process = i32::try_from(process)
+        Ok(kill_process(id(process)?, signal)?)
+    }
+
+    fn id(process: u32) -> std::io::Result<Pid> {
+        i32::try_from(process)
             .ok()
             .and_then(Pid::from_raw)
-            .ok_or_else(|| std::io::Error::other("not a process number"))?;
-        Ok(kill_process(process, signal)?)
+            .ok_or_else(|| std::io::Error::other("not a process number"))
     }
 }
 

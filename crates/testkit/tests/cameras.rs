@@ -1,6 +1,8 @@
 //! The test cameras are what they say: seen over RTSP, byte for byte, without any of the
 //! product's code.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     io::{Read, Write},
     net::TcpStream,

@@ -52,7 +52,7 @@ impl Canvas {
         let (width, height) = (stream.width as usize, stream.height as usize);
         let stride = width.next_multiple_of(4);
         let rows = height.next_multiple_of(2);
-        let chroma_stride = (width.next_multiple_of(2) / 2).next_multiple_of(4);
+        let chroma_stride = width.div_ceil(2).next_multiple_of(4);
         let (stamped, hue) = match &stream.look {
             Look::Stamped => (true, 0),
             Look::Named(name) => (false, name.bytes().map(usize::from).sum::<usize>() % 3),
