@@ -22,12 +22,15 @@ const HEAD: usize = 16 * 1024;
 const BODY: usize = 256 * 1024;
 
 /// What was learned at the door.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Door {
     /// The `Server` header, cut to 80 printable characters.
     pub server: Option<String>,
     /// Asks for a password in clear text.
     pub basic: bool,
+    /// The connection. Some servers take a stream down when the last one who asked for it
+    /// leaves, so it is held until the stream plays.
+    pub held: Option<TcpStream>,
 }
 
 /// Looks whether there is a stream for these credentials.
@@ -65,7 +68,10 @@ pub(crate) async fn knock(
             .server
             .or_else(|| answer.header("server").map(printable));
         match answer.status {
-            200..=299 => return Ok(door),
+            200..=299 => {
+                door.held = Some(stream);
+                return Ok(door);
+            }
             401 if sequence == 1 => {
                 let credentials = credentials.ok_or(CameraError::PasswordMissing)?;
                 let challenge = answer
@@ -305,7 +311,10 @@ mod tests {
             request: Duration::from_secs(5),
             first_frame: Duration::from_secs(5),
         };
-        let result = knock(&address, credentials.as_ref(), "Oriel", &deadlines).await;
+        let mut result = knock(&address, credentials.as_ref(), "Oriel", &deadlines).await;
+        if let Ok(door) = &mut result {
+            door.held = None;
+        }
         (result, server.await.unwrap())
     }
 
@@ -339,7 +348,7 @@ mod tests {
             credentials(),
         )
         .await;
-        assert_eq!(door, Err(CameraError::PasswordWrong));
+        assert_eq!(door.err(), Some(CameraError::PasswordWrong));
         assert_eq!(asked.len(), 2);
         assert!(asked[1].contains("Authorization: Digest "), "{}", asked[1]);
         assert!(!asked[1].contains("p@ss"));
@@ -376,11 +385,11 @@ mod tests {
         ];
         for (text, expected) in cases {
             let (door, asked) = meet(status(text), credentials()).await;
-            assert_eq!(door, Err(expected), "{text}");
+            assert_eq!(door.err(), Some(expected), "{text}");
             assert!(asked.iter().all(|a| !a.contains("Authorization")));
         }
         let (door, _) = meet(status("401 Unauthorized"), None).await;
-        assert_eq!(door, Err(CameraError::PasswordMissing));
+        assert_eq!(door.err(), Some(CameraError::PasswordMissing));
     }
 
     #[tokio::test]

@@ -33,6 +33,11 @@ const KEY_FRAME_WAIT: Duration = Duration::from_secs(30);
 /// Audio and video start this close by the camera's own account, or arrival decides.
 const TRUSTED_OFFSET: f64 = 1.0;
 
+/// "Service Unavailable": what asks again is often served.
+const BUSY: u16 = 503;
+/// Before asking again.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// How long each step may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadlines {
@@ -110,19 +115,49 @@ async fn connect_inner(
     target: RtspTarget,
     deadlines: Deadlines,
 ) -> Result<RtspSession, CameraError> {
+    if !target.address.is_plain_rtsp() {
+        return Err(CameraError::UnsupportedTransport(
+            target.address.scheme().to_owned(),
+        ));
+    }
+    let mut door = match at_the_door(&target, &deadlines).await {
+        Err(CameraError::Refused(BUSY)) => {
+            tokio::time::sleep(PAUSE).await;
+            at_the_door(&target, &deadlines).await?
+        }
+        door => door?,
+    };
+    let outcome = match enter(&target, &deadlines).await {
+        // Some cameras take one connection at a time.
+        Err(CameraError::Refused(_) | CameraError::Ended | CameraError::Unreachable { .. }) => {
+            door.held = None;
+            tokio::time::sleep(PAUSE).await;
+            enter(&target, &deadlines).await
+        }
+        outcome => outcome,
+    };
+    door.held = None;
+    outcome.map(|session| RtspSession { door, ..session })
+}
+
+async fn at_the_door(target: &RtspTarget, deadlines: &Deadlines) -> Result<Door, CameraError> {
+    knock::knock(
+        &target.address,
+        target.credentials.as_ref(),
+        &target.user_agent,
+        deadlines,
+    )
+    .await
+}
+
+async fn enter(target: &RtspTarget, deadlines: &Deadlines) -> Result<RtspSession, CameraError> {
     let RtspTarget {
         address,
         credentials,
         audio,
         user_agent,
     } = target;
-    if !address.is_plain_rtsp() {
-        return Err(CameraError::UnsupportedTransport(
-            address.scheme().to_owned(),
-        ));
-    }
     let place = address.place();
-    let door = knock::knock(&address, credentials.as_ref(), &user_agent, &deadlines).await?;
     let step = |step: &'static str| Step {
         place: &place,
         step,
@@ -130,17 +165,17 @@ async fn connect_inner(
     };
 
     let options = SessionOptions::default()
-        .creds(credentials.map(|c| retina::client::Credentials {
-            username: c.username,
+        .creds(credentials.as_ref().map(|c| retina::client::Credentials {
+            username: c.username.clone(),
             password: c.password.expose().to_owned(),
         }))
-        .user_agent(user_agent)
+        .user_agent(user_agent.clone())
         .session_id(SessionIdPolicy::UseFirst)
         .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore);
     let mut session = step("DESCRIBE")
         .run(Session::describe(address.url().clone(), options))
         .await?;
-    let choice = choose(session.streams(), audio)?;
+    let choice = choose(session.streams(), *audio)?;
     for i in [Some(choice.video), choice.audio].into_iter().flatten() {
         let setup = SetupOptions::default().frame_format(FrameFormat::MP4);
         step("SETUP").run(session.setup(i, setup)).await?;
@@ -149,7 +184,7 @@ async fn connect_inner(
     let playing = step("PLAY").run(session.play(play)).await?;
     let mut demuxed = playing.demuxed().map_err(|e| from_retina(&e, &place))?;
 
-    let (video, key) = first_key_frame(&mut demuxed, &choice, &place, &deadlines).await?;
+    let (video, key) = first_key_frame(&mut demuxed, &choice, &place, deadlines).await?;
     let at = arrived(&key);
     let stamp = key.timestamp();
     let mut video_times = Timeline::new(VIDEO_TIMESCALE, stamp.elapsed());
@@ -171,7 +206,7 @@ async fn connect_inner(
         audio_times: None,
         zero,
         first,
-        door,
+        door: Door::default(),
     })
 }
 
