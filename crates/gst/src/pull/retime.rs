@@ -130,7 +130,8 @@ mod tests {
     fn a_stream_that_begins_late_begins_when_it_came() {
         let mut clock = CameraClock::new(8000);
         assert_eq!(clock.time(0, 40 * MS, Some(3000 * MS)), 3000 * MS);
-        assert_eq!(clock.time(160, 3010 * MS, Some(3020 * MS)), 3020 * MS);
+        let next = clock.time(160, 3010 * MS, Some(3020 * MS));
+        assert!((next - 3020 * MS).abs() < MS / 10, "{next}");
         let mut prompt = CameraClock::new(8000);
         assert_eq!(prompt.time(0, 40 * MS, Some(60 * MS)), 40 * MS);
     }
