@@ -1,5 +1,7 @@
 //! A worker and an nvr that remember what they were told, and an agent between them.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::{
     collections::HashMap,
     fmt::Debug,
