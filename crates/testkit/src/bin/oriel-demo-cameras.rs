@@ -17,6 +17,8 @@ use oriel_testkit::{
 use serde::Serialize;
 
 /// Serves three demo cameras over RTSP on loopback until stdin ends.
+///
+/// The password of the user `demo` is ORIEL_DEMO_PASSWORD, or made up.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -26,9 +28,6 @@ struct Options {
     /// Where to write the list of cameras (JSON, readable by its owner only).
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Password of the user `demo`; made up when not given.
-    #[arg(long, env = "ORIEL_DEMO_PASSWORD", hide_env_values = true)]
-    password: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -45,9 +44,10 @@ const NAMES: [&str; 3] = ["Entrance", "Workshop", "Yard"];
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
-    let password = match options.password {
-        Some(password) => password,
-        None => random_password()?,
+    // Not an option: other users can read arguments.
+    let password = match std::env::var("ORIEL_DEMO_PASSWORD") {
+        Ok(password) if !password.is_empty() => password,
+        _ => random_password()?,
     };
     let auth = Auth::Digest {
         user: USER.into(),
