@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use oriel_api::{AudioMode, Credentials};
-use oriel_media::{Frame, TrackKind, VideoTrack, format::VIDEO_TIMESCALE};
+use oriel_media::{Frame, TrackKind, VideoCodec, VideoTrack, format::VIDEO_TIMESCALE};
 use retina::{
     client::{
         Demuxed, InitialTimestampPolicy, PlayOptions, Session, SessionIdPolicy, SessionOptions,
@@ -23,7 +23,7 @@ use crate::{
     Address, CameraError, Measure, Observed, SourceAudio, Timeline, TimingFault,
     knock::{self, Door},
     refusal::from_retina,
-    tracks::{Choice, choose, video_track},
+    tracks::{Choice, choose, is_key, video_track},
 };
 
 /// The largest access unit taken.
@@ -194,7 +194,7 @@ async fn enter(target: &RtspTarget, deadlines: &Deadlines) -> Result<RtspSession
         at,
     };
     let first = Some(Received {
-        frame: video_frame(key, dts)?,
+        frame: video_frame(video.codec, key, dts)?,
         at,
     });
     Ok(RtspSession {
@@ -263,9 +263,9 @@ async fn first_key_frame(
             any = true;
             deadline = played + KEY_FRAME_WAIT.max(deadlines.first_frame);
         }
-        if frame.is_random_access_point()
-            && !frame.data().is_empty()
+        if !frame.data().is_empty()
             && let Some(track) = current_track(demuxed, choice.video)?
+            && is_key(track.codec, frame.is_random_access_point(), frame.data())
         {
             return Ok((track, frame));
         }
@@ -283,13 +283,13 @@ fn arrived(frame: &VideoFrame) -> Instant {
     frame.start_ctx().received()
 }
 
-fn video_frame(frame: VideoFrame, dts: i64) -> Result<Frame, CameraError> {
+fn video_frame(codec: VideoCodec, frame: VideoFrame, dts: i64) -> Result<Frame, CameraError> {
     if frame.data().len() > LARGEST_FRAME {
         return Err(CameraError::Malformed("a frame is larger than 16 MB"));
     }
     Ok(Frame {
         track: TrackKind::Video,
-        key: frame.is_random_access_point(),
+        key: is_key(codec, frame.is_random_access_point(), frame.data()),
         dts,
         cts_offset: 0,
         duration: 0,
@@ -367,7 +367,7 @@ impl RtspSession {
                 TimingFault::Reordered => CameraError::BFrames,
                 TimingFault::Erratic => CameraError::Malformed("its times jump again and again"),
             })?;
-        let frame = video_frame(frame, dts)?;
+        let frame = video_frame(self.video.codec, frame, dts)?;
         Ok(Some(Received { frame, at }))
     }
 

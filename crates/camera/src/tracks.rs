@@ -144,3 +144,51 @@ pub(crate) fn video_track(p: &VideoParameters) -> Result<VideoTrack, CameraError
         height,
     })
 }
+
+/// Whether a decoder can start at an access unit of length-prefixed NAL units (4 bytes). For
+/// H.265 that is any IRAP picture (ITU-T H.265 section 3.73): retina counts IDR only, and
+/// cameras with open groups of pictures send CRA.
+pub(crate) fn is_key(codec: VideoCodec, retina_says: bool, data: &[u8]) -> bool {
+    if codec == VideoCodec::H264 || retina_says {
+        return retina_says;
+    }
+    let mut rest = data;
+    while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_be_bytes(*length) as usize;
+        let Some(first) = tail.first().filter(|_| length <= tail.len()) else {
+            return false;
+        };
+        match first >> 1 & 0x3f {
+            16..=23 => return true,
+            0..=31 => return false,
+            _ => rest = &tail[length..],
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(types: &[u8]) -> Vec<u8> {
+        types
+            .iter()
+            .flat_map(|t| [0, 0, 0, 3, t << 1, 1, 0xaa])
+            .collect()
+    }
+
+    #[test]
+    fn any_irap_picture_is_a_key_frame() {
+        let key = |data: &[u8]| is_key(VideoCodec::H265, false, data);
+        // Prefix SEI, then CRA, IDR or BLA.
+        for irap in [16, 19, 20, 21] {
+            assert!(key(&unit(&[39, irap])), "{irap}");
+        }
+        assert!(!key(&unit(&[39, 1])));
+        assert!(!key(&unit(&[39])));
+        assert!(!key(&[]));
+        assert!(!key(&[0xff, 0xff, 0xff, 0xff, 42]));
+        assert!(!is_key(VideoCodec::H264, false, &unit(&[21])));
+    }
+}
