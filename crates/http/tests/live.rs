@@ -39,13 +39,18 @@ impl Socket {
     }
 
     async fn next(&mut self) -> Message {
-        loop {
-            let message = tokio::time::timeout(PATIENCE, self.0.next()).await;
-            match message.unwrap().unwrap().unwrap() {
-                Message::Ping(_) => {}
-                other => return other,
+        let wait = async {
+            loop {
+                match self.0.next().await.unwrap().unwrap() {
+                    Message::Ping(_) => {}
+                    other => return other,
+                }
             }
-        }
+        };
+        // Around the whole: pings go on for ever.
+        tokio::time::timeout(PATIENCE, wait)
+            .await
+            .expect("nothing was said")
     }
 
     async fn said(&mut self) -> LiveMessage {
