@@ -102,9 +102,7 @@ pub trait WorkerLink: Send + Sync {
     /// Length of this channel's segments; `None` is the recorder's setting.
     fn configure_channel(&self, channel: &ChannelId, segment_seconds: Option<u32>);
     /// The channel is gone: its runs are ended and its viewers told. Files are left alone.
-    fn channel_removed(&self, channel: &ChannelId) {
-        let _ = channel;
-    }
+    fn channel_removed(&self, channel: &ChannelId);
     /// Deletes the local file of a closed segment. Succeeds when it is already gone.
     async fn delete_segment(&self, channel: &ChannelId, start: Timestamp) -> Result<()>;
     /// Free and total bytes of the disk with footage.

@@ -28,4 +28,4 @@ pub use init::{BuildError, InitSegment, SegmentMark};
 pub use join::{JoinError, Timeline, covering, shift_fragment};
 pub use read::{ReadError, StreamItem, StreamReader};
 pub use scan::{Scan, ScanError, scan};
-pub use segment::{FragmentRef, SegmentHeader, build_index, build_index_for};
+pub use segment::{FragmentRef, SegmentHeader, build_index};

@@ -99,36 +99,22 @@ fn free(size: usize) -> Vec<u8> {
     bytes
 }
 
-/// [`build_index_for`] of a file without an audio track. With one, some players (FFmpeg before 6,
-/// and browsers built on it) seek wrongly by an index that covers the video alone.
-pub fn build_index(fragments: &[FragmentRef], capacity: usize, header_len: u64) -> Option<Bytes> {
-    indexes(fragments, None, capacity, header_len)
-}
-
 /// Makes the bytes that replace the reserved `free` of a closed file, exactly `capacity` of them:
 /// a `free` for what is not needed, then a `sidx` per track of the format, so that the first
 /// fragment follows.
 ///
 /// `header_len` is where the first fragment begins. References of the video begin at key frames,
-/// those of the audio at its own fragments (players look for each track's `moof` by itself); they
+/// those of the audio at its own fragments: FFmpeg and browsers built on it look for each track's
+/// `moof` by itself, and seek wrongly by an index that covers the video alone; they
 /// reach over what is between. When there is too little room neighbours are merged. `None` when
 /// there is no room for one reference or nothing to index.
-pub fn build_index_for(
+pub fn build_index(
     format: &Format,
     fragments: &[FragmentRef],
     capacity: usize,
     header_len: u64,
 ) -> Option<Bytes> {
-    let rate = format.audio.as_ref().map(|a| a.sample_rate);
-    indexes(fragments, rate, capacity, header_len)
-}
-
-fn indexes(
-    fragments: &[FragmentRef],
-    audio_rate: Option<u32>,
-    capacity: usize,
-    header_len: u64,
-) -> Option<Bytes> {
+    let audio_rate = format.audio.as_ref().map(|a| a.sample_rate);
     let end = fragments.iter().map(|f| f.offset + f.len).max()?;
     let of = |track| fragments.iter().filter(move |f| f.track == track);
     let mut video: Vec<Start> = Vec::new();
@@ -352,7 +338,7 @@ mod tests {
             for every in [1, 4] {
                 for capacity in 0..600 {
                     let both = fragments(count, every, 2000);
-                    let Some(bytes) = build_index_for(&format(true), &both, capacity, 2000) else {
+                    let Some(bytes) = build_index(&format(true), &both, capacity, 2000) else {
                         assert!(capacity < 64 + 24 + 8);
                         continue;
                     };
@@ -367,7 +353,7 @@ mod tests {
                     follow(audio, 2000, TrackKind::Audio, &both);
                     assert!(video.references.len() as u64 <= count.div_ceil(every));
 
-                    let bytes = build_index(&both, capacity, 2000).unwrap();
+                    let bytes = build_index(&format(false), &both, capacity, 2000).unwrap();
                     assert_eq!(bytes.len(), capacity);
                     let found = indexes(&bytes);
                     assert_eq!(found.len(), 1);
@@ -381,7 +367,7 @@ mod tests {
     fn a_declared_track_without_sound_is_indexed_by_the_picture() {
         let mut silent = fragments(5, 1, 2000);
         silent.retain(|f| f.track == TrackKind::Video);
-        let bytes = build_index_for(&format(true), &silent, 300, 2000).unwrap();
+        let bytes = build_index(&format(true), &silent, 300, 2000).unwrap();
         let found = indexes(&bytes);
         assert_eq!(found[1].references.len(), 5);
         assert_eq!(found[1].references[0].subsegment_duration, 16_000);
@@ -393,9 +379,9 @@ mod tests {
         all.swap(0, 1);
         all[0].offset = 2000;
         all[1].offset = 2500;
-        let bytes = build_index(&all, 100, 2000).unwrap();
+        let bytes = build_index(&format(false), &all, 100, 2000).unwrap();
         assert_eq!(indexes(&bytes)[0].first_offset, 500);
-        assert!(build_index(&[], 100, 2000).is_none());
-        assert!(build_index(&all[..1], 100, 2000).is_none());
+        assert!(build_index(&format(false), &[], 100, 2000).is_none());
+        assert!(build_index(&format(false), &all[..1], 100, 2000).is_none());
     }
 }

@@ -6,8 +6,7 @@ mod support;
 use std::{fs, io::Cursor};
 
 use oriel_media::{
-    Frame, SegmentHeader, Timeline, TrackKind, build_index_for, covering, rescale, scan,
-    shift_fragment,
+    Frame, SegmentHeader, Timeline, TrackKind, build_index, covering, rescale, scan, shift_fragment,
 };
 use support::*;
 
@@ -71,7 +70,7 @@ fn a_clip_of_three_segments_plays_as_one() {
             clip.extend(copy);
         }
     }
-    let index = build_index_for(
+    let index = build_index(
         &format,
         &fragments,
         header.index_capacity,

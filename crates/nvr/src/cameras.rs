@@ -237,6 +237,9 @@ impl Nvr {
         };
         info!(camera = %input.id, footage = input.delete_recordings, "camera removed");
         self.states().removed(&row.id);
+        if let Some(channel) = &channel {
+            links.worker.channel_removed(channel);
+        }
         self.push(Change::CameraRemoved {
             id: input.id.clone(),
         });

@@ -78,6 +78,7 @@ impl Nvr {
         self.store
             .channel_remove(input.id.clone(), false, self.clock_now())
             .await?;
+        links.worker.channel_removed(&input.id);
         if let Some(camera) = &row.camera {
             self.states().removed(camera);
             let camera = self.camera_row(camera).await?;

@@ -71,7 +71,12 @@ pub(crate) fn part(
     if found.good_len < len {
         file.set_len(found.good_len)?;
     }
-    if let Some(index) = build_index(&found.fragments, found.index_capacity, found.header_len) {
+    if let Some(index) = build_index(
+        &found.format,
+        &found.fragments,
+        found.index_capacity,
+        found.header_len,
+    ) {
         file.seek(SeekFrom::Start(found.index_offset))?;
         file.write_all(&index)?;
     }

@@ -6,12 +6,13 @@
 use std::{
     io,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use oriel_api::{Timestamp, link::OpenSegment};
 use oriel_media::{
-    BuildError, Frame, TrackKind, build_fragment, build_index,
+    BuildError, Format, Frame, TrackKind, build_fragment, build_index,
     format::VIDEO_TIMESCALE,
     rescale,
     segment::{FragmentRef, SegmentHeader},
@@ -41,6 +42,7 @@ pub(crate) struct SegmentWriter {
     file: Box<dyn VolumeFile>,
     path: PathBuf,
     segment: OpenSegment,
+    format: Arc<Format>,
     /// Decode time of the first frame, in video ticks of the run; `tfdt` 0.
     base: i64,
     audio_base: i64,
@@ -85,6 +87,7 @@ impl SegmentWriter {
         Ok(Self {
             file,
             path,
+            format: Arc::clone(&run.format),
             segment: OpenSegment {
                 channel: run.channel.clone(),
                 start,
@@ -187,7 +190,12 @@ impl SegmentWriter {
             std::fs::remove_file(&self.path)?;
             return Ok(None);
         }
-        if let Some(index) = build_index(&self.fragments, self.index_capacity, self.header_len) {
+        if let Some(index) = build_index(
+            &self.format,
+            &self.fragments,
+            self.index_capacity,
+            self.header_len,
+        ) {
             self.file.write_at(self.index_offset, &index)?;
         }
         self.file.sync()?;

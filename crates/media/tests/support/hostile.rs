@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use oriel_media::{
     ScanError, StreamItem, StreamReader, aac_codec_string, avc_codec_string, build_fragment,
-    build_index_for, covering, hevc_codec_string, scan, shift_fragment,
+    build_index, covering, hevc_codec_string, scan, shift_fragment,
 };
 
 /// Reads a stream in two different sizes of pieces; what it gives must be the same and its
@@ -71,7 +71,7 @@ pub fn scan_file(bytes: &[u8]) {
     if let Ok(again) = scan(Cursor::new(good), good.len() as u64) {
         assert_eq!(again.fragments, found.fragments);
     }
-    if let Some(index) = build_index_for(
+    if let Some(index) = build_index(
         &found.format,
         &found.fragments,
         found.index_capacity,

@@ -12,7 +12,7 @@ use std::{fs, path::PathBuf, process::Command, sync::Arc};
 use oriel_api::ChannelId;
 use oriel_media::{
     Format, Fragment, FragmentRef, Fragmenter, Frame, SegmentHeader, StreamItem, StreamReader,
-    TrackKind, build_index_for, rescale,
+    TrackKind, build_index, rescale,
 };
 
 /// Name, video frames, audio frames.
@@ -96,7 +96,7 @@ impl Segment {
     pub fn closed(&self) -> Vec<u8> {
         let header_len = self.header.bytes.len() as u64;
         let capacity = self.header.index_capacity;
-        let index = build_index_for(&self.format, &self.fragments, capacity, header_len).unwrap();
+        let index = build_index(&self.format, &self.fragments, capacity, header_len).unwrap();
         assert_eq!(index.len(), capacity);
         let mut bytes = self.bytes.clone();
         let at = self.header.index_offset as usize;

@@ -274,6 +274,11 @@ async fn a_channel_can_be_changed_removed_and_made_again() {
         ErrorCode::Conflict
     );
     r.ok("channel_delete", json!({ "id": channel })).await;
+    assert_eq!(
+        r.worker.removed.lock().unwrap().len(),
+        1,
+        "viewers are told"
+    );
     assert!(r.agent.setups.lock().unwrap().is_empty());
     let out = r.ok("camera_get", json!({ "id": camera })).await;
     assert!(out.get("channel_id").is_none());

@@ -81,6 +81,7 @@ pub(super) struct Worker {
     pub(super) configured: Mutex<Option<Settings>>,
     pub(super) channels: Mutex<HashMap<ChannelId, Option<u32>>>,
     pub(super) deleted: Mutex<Vec<(ChannelId, Timestamp)>>,
+    pub(super) removed: Mutex<Vec<ChannelId>>,
     pub(super) refuses_deletion: AtomicBool,
 }
 
@@ -99,6 +100,9 @@ impl WorkerLink for Worker {
     fn configure_channel(&self, channel: &ChannelId, segment_seconds: Option<u32>) {
         let mut channels = self.channels.lock().unwrap();
         channels.insert(channel.clone(), segment_seconds);
+    }
+    fn channel_removed(&self, channel: &ChannelId) {
+        self.removed.lock().unwrap().push(channel.clone());
     }
     async fn delete_segment(&self, channel: &ChannelId, start: Timestamp) -> Result<()> {
         if self.refuses_deletion.load(Ordering::SeqCst) {

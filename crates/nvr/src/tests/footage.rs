@@ -204,6 +204,11 @@ async fn footage_outlives_its_camera_and_stays_playable() {
     assert_eq!(before["items"][0]["status"], "local");
     assert_eq!(before["items"][0]["channel_id"], channel.as_str());
     r.ok("camera_delete", json!({ "id": camera })).await;
+    assert_eq!(
+        *r.worker.removed.lock().unwrap(),
+        [channel.clone()],
+        "viewers are told"
+    );
     let out = r.ok("channel_get", json!({ "id": channel })).await;
     assert!(out.get("camera_id").is_none());
     let page = r.ok("channel_recordings", by_channel).await;
