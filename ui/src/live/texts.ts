@@ -41,6 +41,7 @@ const english = {
     jpeg: 'One picture a second',
   },
   delay: (ms: number) => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`),
+  slow: '1 per s',
   delayHint: 'From the camera to this screen',
   qualities: { high: 'High quality', low: 'Low quality' },
   qualityShort: { high: 'HQ', low: 'LQ' },
