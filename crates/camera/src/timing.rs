@@ -97,7 +97,10 @@ impl Timeline {
                 if self.jumps.len() > JUMPS {
                     return Err(TimingFault::Erratic);
                 }
-                out = last.out.saturating_add(elapsed.max(1));
+                // A camera that falls behind and stays behind is caught up in one step; closing
+                // only the distance to the last frame would make every frame after it stray.
+                let next = last.out.saturating_add(elapsed.max(1));
+                out = next.max(self.arrival(received));
             }
             self.shift = out.saturating_sub(source);
         }
@@ -118,6 +121,13 @@ impl Timeline {
     /// Whether so many times were bad that a person should know.
     pub fn is_bad(&self) -> bool {
         self.bad > 10 && self.bad * 10 > self.frames
+    }
+
+    /// The time a frame would have that took as long to arrive as the first one.
+    fn arrival(&self, received: Instant) -> i64 {
+        self.started.map_or(i64::MIN, |(first, at)| {
+            first.saturating_add(self.ticks(received.saturating_duration_since(at)))
+        })
     }
 
     fn strays(&self, out: i64, received: Instant) -> bool {
@@ -219,6 +229,25 @@ mod tests {
             Instant::now(),
         );
         assert_eq!(out, [0, 7200, 7201, 10800, 14400, 18000].map(Ok));
+    }
+
+    #[test]
+    fn a_camera_that_stays_behind_is_caught_up_once() {
+        let mut line = Timeline::new(90_000, 0);
+        let start = Instant::now();
+        for i in 0..2000u32 {
+            // From frame 100 on everything arrives eleven seconds late.
+            let late = if i < 100 {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(11)
+            };
+            assert!(
+                line.place(i64::from(i) * 3600, start + STEP * i + late)
+                    .is_ok()
+            );
+        }
+        assert_eq!(line.bad(), 1);
     }
 
     #[test]
