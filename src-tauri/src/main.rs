@@ -25,6 +25,7 @@ fn main() -> anyhow::Result<()> {
         bail!("There is no display. Run `orield serve` for the recorder without a window.");
     }
     let config = Config::from_args_and_env()?;
+    orield::logging::init("info");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

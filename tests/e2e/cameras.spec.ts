@@ -25,7 +25,7 @@ test('wrong addresses get answers a person can act on', async ({ page, recorder 
   await dialog.getByLabel('Name', { exact: true }).fill('Nowhere');
   await dialog.getByLabel('RTSP address').fill('rtsp://127.0.0.1:9/stream');
   await dialog.getByRole('button', { name: 'Test', exact: true }).click();
-  await expect(dialog.getByText('Cannot be reached')).toBeVisible({ timeout: 40_000 });
+  await expect(dialog.getByText('Cannot be reached', { exact: true })).toBeVisible({ timeout: 40_000 });
   await dialog.getByLabel('RTSP address').fill('ftp://127.0.0.1/stream');
   await dialog.getByRole('button', { name: /^Test/ }).click();
   await expect(dialog.getByText(/The address begins with rtsp/)).toBeVisible();
