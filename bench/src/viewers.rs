@@ -12,7 +12,7 @@ pub fn run(address: &str, paths: &[String]) -> Result<()> {
             std::thread::spawn(move || -> Result<()> {
                 let mut socket = LiveSocket::open(&address, &path)?;
                 loop {
-                    socket.next()?;
+                    socket.read()?;
                 }
             })
         })

@@ -54,26 +54,22 @@ fn main() -> anyhow::Result<()> {
 
     let mut quitting = exit::Quitting::default();
     app.run(move |app, event| match event {
-        RunEvent::ExitRequested { api, .. } => {
-            if quitting.begin() {
-                api.prevent_exit();
-                let (app, system) = (app.clone(), system.clone());
-                tauri::async_runtime::spawn(async move {
-                    system.stop().await;
-                    app.exit(0);
-                });
-            }
+        RunEvent::ExitRequested { api, .. } if quitting.begin() => {
+            api.prevent_exit();
+            let (app, system) = (app.clone(), system.clone());
+            tauri::async_runtime::spawn(async move {
+                system.stop().await;
+                app.exit(0);
+            });
         }
         RunEvent::WindowEvent {
             label,
             event: tauri::WindowEvent::CloseRequested { api, .. },
             ..
-        } => {
-            if exit::keeps_recording_when_closed(app.tray_by_id(tray::ID).is_some()) {
-                api.prevent_close();
-                if let Some(window) = app.get_webview_window(&label) {
-                    let _ = window.hide();
-                }
+        } if exit::keeps_recording_when_closed(app.tray_by_id(tray::ID).is_some()) => {
+            api.prevent_close();
+            if let Some(window) = app.get_webview_window(&label) {
+                let _ = window.hide();
             }
         }
         _ => {}

@@ -45,7 +45,7 @@ impl LiveSocket {
     }
 
     /// The next message.
-    pub fn next(&mut self) -> Result<LiveUnit> {
+    pub fn read(&mut self) -> Result<LiveUnit> {
         loop {
             match self.0.read()? {
                 Message::Text(text) => return Ok(LiveUnit::Said(serde_json::from_str(&text)?)),

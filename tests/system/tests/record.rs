@@ -226,7 +226,7 @@ fn a_viewer_gets_a_key_frame_first_and_the_recorder_needs_no_viewer() {
         let mut video = 0;
         let mut began = false;
         while video < 30 {
-            match socket.next().unwrap() {
+            match socket.read().unwrap() {
                 LiveUnit::Said(oriel_api::LiveMessage::Start { width, .. }) => {
                     assert_eq!(width, if quality == "low" { 192 } else { 320 });
                     began = true;
