@@ -1,5 +1,5 @@
 // npm start: installs what is missing, builds, starts three demo cameras on loopback and then
-// the app; without a display the LAN recorder, whose address is printed.
+// the app; without a display the recorder alone, whose address is printed.
 
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -31,12 +31,14 @@ await Promise.race([
   once(cameras, 'exit').then(() => stop('The demo cameras did not start.')),
 ]);
 
-say(headless ? 'Starting the recorder (no display found)' : 'Starting Oriel');
+say(headless ? 'Starting the recorder without a window' : 'Starting Oriel');
 const main = headless
   ? spawn(binary('orield'), ['serve', '--data', data, '--demo-cameras', list], { stdio: 'inherit' })
   : spawn(binary('oriel'), ['--data', data, '--demo-cameras', list], { stdio: 'inherit' });
-// The first signal is for the recorder, which stops in order; this script then follows it.
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => main.kill(signal));
+// The recorder stops in order and this script follows it. Ctrl-C reaches the recorder from the
+// terminal itself: sent on, it would arrive twice, and the second one ends it at once.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => main.kill('SIGTERM'));
 const [code, signal] = await once(main, 'exit');
 cameras.stdin.end();
 if (existsSync(list) && cameras.exitCode === null) cameras.kill();

@@ -26,7 +26,7 @@ export function stop(text) {
 
 /** Runs a program to its end; stops the script when it fails. */
 export function run(command, args, options = {}) {
-  const shell = process.platform === 'win32' && command === 'npm';
+  const shell = process.platform === 'win32' && (command === 'npm' || command === 'npx');
   const done = spawnSync(command, args, { stdio: 'inherit', cwd: root, shell, ...options });
   if (done.error) stop(`${command} could not be started: ${done.error.message}`);
   if (done.status !== 0) stop(`Failed: ${command} ${args.join(' ')}`);

@@ -1,6 +1,7 @@
 //! Three cameras for trying Oriel without owning one: `oriel-demo-cameras --out cameras.json`.
 //!
-//! They encode only while somebody watches, and listen on loopback only.
+//! They encode only while somebody watches, and listen on loopback only. Port and password are
+//! those of the list from last time, so that a recorder that knows the cameras finds them again.
 
 use std::{
     fmt::Write as _,
@@ -14,28 +15,28 @@ use oriel_testkit::{
     Audio, Auth, Look, StreamOptions, Video,
     serve::{Mount, Pictures, Server},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Serves three demo cameras over RTSP on loopback until stdin ends.
 ///
-/// The password of the user `demo` is ORIEL_DEMO_PASSWORD, or made up.
+/// The password of the user `demo` is ORIEL_DEMO_PASSWORD, the one of last time, or made up.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
-    /// TCP port; 0 picks a free one.
-    #[arg(long, default_value_t = 0)]
-    port: u16,
+    /// TCP port; without it the one of last time if it is free, else any.
+    #[arg(long)]
+    port: Option<u16>,
     /// Where to write the list of cameras (JSON, readable by its owner only).
     #[arg(long)]
     out: Option<PathBuf>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Camera {
-    name: &'static str,
+    name: String,
     url: String,
     low_url: String,
-    username: &'static str,
+    username: String,
     password: String,
 }
 
@@ -44,23 +45,34 @@ const NAMES: [&str; 3] = ["Entrance", "Workshop", "Yard"];
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
+    let before = options.out.as_deref().and_then(last_time);
     // Not an option: other users can read arguments.
     let password = match std::env::var("ORIEL_DEMO_PASSWORD") {
         Ok(password) if !password.is_empty() => password,
-        _ => random_password()?,
+        _ => match &before {
+            Some(before) => before.password.clone(),
+            None => random_password()?,
+        },
     };
     let auth = Auth::Digest {
         user: USER.into(),
         password: password.clone(),
     };
-    let mounts = NAMES.iter().flat_map(|name| mounts(name)).collect();
-    let server = Server::start(mounts, &auth, options.port, true)?;
+    let mounts = || NAMES.iter().flat_map(|name| mounts(name)).collect();
+    let wanted = options.port.or(before.as_ref().map(|b| b.port));
+    let server = match (
+        Server::start(mounts(), &auth, wanted.unwrap_or(0), true),
+        options.port,
+    ) {
+        (Err(_), None) if wanted.is_some() => Server::start(mounts(), &auth, 0, true)?,
+        (started, _) => started?,
+    };
     let port = server.port();
     let cameras = NAMES.map(|name| Camera {
-        name,
+        name: name.into(),
         url: format!("rtsp://127.0.0.1:{port}{}", path(name, "high")),
         low_url: format!("rtsp://127.0.0.1:{port}{}", path(name, "low")),
-        username: USER,
+        username: USER.into(),
         password: password.clone(),
     });
     if let Some(out) = &options.out {
@@ -72,11 +84,23 @@ fn main() -> anyhow::Result<()> {
     stdout.flush()?;
     drop(stdout);
     server.run_until_stdin_ends();
-    if let Some(out) = &options.out {
-        // The addresses in it lead nowhere any more.
-        let _ = std::fs::remove_file(out);
-    }
     Ok(())
+}
+
+struct Before {
+    port: u16,
+    password: String,
+}
+
+/// Port and password of the list that is there from last time.
+fn last_time(out: &Path) -> Option<Before> {
+    let cameras: Vec<Camera> = serde_json::from_slice(&std::fs::read(out).ok()?).ok()?;
+    let camera = cameras.into_iter().next()?;
+    let port = url::Url::parse(&camera.url).ok()?.port()?;
+    Some(Before {
+        port,
+        password: camera.password,
+    })
 }
 
 fn path(name: &str, quality: &str) -> String {
