@@ -959,7 +959,12 @@ export interface components {
         StreamToken: {
             /** @description The token opens connections until then; an open one is not cut. */
             expires: components["schemas"]["Timestamp"];
-            /** @description Path of the one-picture-per-second fallback. */
+            /**
+             * @description Path of the newest picture alone, to be asked for at most once a second: `&t=` with
+             *     anything makes the address new, and 401 means that a new token is due (10 minutes).
+             */
+            jpeg_url: string;
+            /** @description Path of the one-picture-per-second fallback, an endless answer. */
             mjpeg_url: string;
             /** @description Stream session id. */
             sid: string;

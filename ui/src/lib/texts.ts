@@ -109,7 +109,7 @@ const english = {
     },
     h265: {
       title: 'H.265 video',
-      text: 'Recorded as it is, but some browsers cannot play it. For those, give an H.264 low-quality address too.',
+      text: 'Recorded as it is. Browsers that cannot play it show the low quality live, if that is H.264.',
     },
     b_frames: {
       title: 'B-frames',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { autoLayout, inOrder, moved, neighbour, pageCount, wall } from './layout';
+import { autoLayout, inOrder, missing, moved, neighbour, pageCount, wall } from './layout';
 
 describe('autoLayout', () => {
   it('shows all cameras with the fewest places', () => {
@@ -26,6 +26,11 @@ describe('wall', () => {
     expect(wall(1600, 900, 4, 2, 0)).toMatchObject({ columns: 2, rows: 1 });
     expect(wall(900, 1600, 4, 2, 0)).toMatchObject({ columns: 1, rows: 2 });
     expect(wall(1600, 900, 4, 3, 0)).toMatchObject({ columns: 2, rows: 2, tileWidth: 800, tileHeight: 450 });
+  });
+  it('knows how much is missing in the last row', () => {
+    const w = wall(1600, 900, 9, 7, 0);
+    expect([0, 1, 2].map((row) => missing(row, w, 7))).toEqual([0, 0, 2]);
+    expect(missing(0, wall(1600, 900, 4, 2, 0), 2)).toBe(0);
   });
   it('survives a room of nothing', () => {
     expect(wall(0, 0, 9, 3, 8).tileWidth).toBe(0);

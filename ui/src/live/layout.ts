@@ -48,6 +48,11 @@ export function isArrow(key: string): key is Arrow {
   return key === 'ArrowLeft' || key === 'ArrowRight' || key === 'ArrowUp' || key === 'ArrowDown';
 }
 
+/** Tiles a row is short of; half as many stand empty on either side of it. */
+export function missing(row: number, wall: Wall, count: number): number {
+  return Math.max(0, Math.min(wall.columns, (row + 1) * wall.columns - count));
+}
+
 /** Where an arrow key leads from a tile; the same tile at the edge. */
 export function neighbour(index: number, arrow: Arrow, columns: number, count: number): number {
   const column = index % columns;

@@ -23,6 +23,8 @@ const english = {
   loadFailed: 'The cameras could not be read',
   tile: (name: string) => `Camera ${name}`,
   moveHint: 'Drag to reorder, or hold Alt and press an arrow key',
+  recording: 'REC',
+  recordingHint: 'Is being recorded',
   connecting: 'Connecting',
   starting: 'Waiting for the first picture',
   lost: 'Connection lost',

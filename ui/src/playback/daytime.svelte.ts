@@ -48,6 +48,11 @@ export class DayTimeline {
     }
   }
 
+  /** Whether this is what it holds, read to the end. Reactive. */
+  holds(channel: string | null, day: string): boolean {
+    return this.loaded && this.#key === `${channel ?? ''} ${day}`;
+  }
+
   close(): void {
     this.#asking?.abort();
   }

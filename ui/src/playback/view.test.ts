@@ -62,7 +62,7 @@ describe('ticks', () => {
 describe('bars', () => {
   it('clips, merges what cannot be told apart, and shows even a second', () => {
     expect(bars([{ start: -HOUR, end: HOUR }, { start: HOUR + 1000, end: 2 * HOUR }], day, 2400)).toEqual([{ x: 0, width: 200 }]);
-    expect(bars([{ start: 12 * HOUR, end: 12 * HOUR + 1000 }], day, 2400)).toEqual([{ x: 1200, width: 1 }]);
+    expect(bars([{ start: 12 * HOUR, end: 12 * HOUR + 1000 }], day, 2400)).toEqual([{ x: 1200, width: 2 }]);
     expect(bars([{ start: 25 * HOUR, end: 26 * HOUR }], day, 2400)).toEqual([]);
   });
   it('is bounded by the pixels, not by the stretches', () => {
@@ -113,10 +113,25 @@ it('names the longest known cause of a gap', () => {
   expect(reasonOf(60, 70, holes)).toBeNull();
 });
 
-it('comes closer to a day with little footage', () => {
-  const minutes = { start: 9 * HOUR, end: 9 * HOUR + 600_000 };
-  expect(fitted([minutes], day)).toEqual({ start: minutes.start - 600_000, end: minutes.end + 600_000 });
-  expect(fitted([{ start: 0, end: 7 * HOUR }], day)).toBe(day);
-  expect(fitted([], day)).toBe(day);
-  expect(fitted([{ start: 0, end: 60_000 }], day)).toEqual({ start: 0, end: 30 * 60_000 });
+describe('the first view of a day', () => {
+  const MINUTE = 60_000;
+  const minutes = { start: 9 * HOUR, end: 9 * HOUR + 10 * MINUTE };
+  it('is the day when much was recorded, and when nothing was', () => {
+    expect(fitted([{ start: 0, end: 7 * HOUR }], day, null)).toBe(day);
+    expect(fitted([], day, null)).toBe(day);
+  });
+  it('comes closer to the newest footage when there is little', () => {
+    expect(fitted([{ start: 0, end: 1000 }, minutes], day, null)).toEqual({ start: minutes.end - 21 * MINUTE, end: minutes.end + 9 * MINUTE });
+    expect(fitted([{ start: 6 * HOUR, end: 8 * HOUR }], day, null)).toEqual({ start: 2.4 * HOUR, end: 10.4 * HOUR });
+    expect(fitted([{ start: 0, end: MINUTE }], day, null)).toEqual({ start: 0, end: 10 * MINUTE });
+  });
+  it('shows the moment that was asked for', () => {
+    const at = 4 * HOUR;
+    const view = fitted([{ start: at - MINUTE, end: at + MINUTE }, minutes], day, at);
+    expect(view.start).toBeLessThan(at);
+    expect(view.end).toBeGreaterThan(at);
+    expect(view.end - view.start).toBe(10 * MINUTE);
+    // A moment of another day says nothing about this one.
+    expect(fitted([minutes], day, 30 * HOUR)).toEqual(fitted([minutes], day, null));
+  });
 });

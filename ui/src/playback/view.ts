@@ -92,13 +92,16 @@ export interface Bar {
   width: number;
 }
 
-/** Stretches as bars in pixels: clipped to the view, never thinner than a pixel, neighbours merged. */
+/** Thinnest bar in pixels: a second of footage is still found in a whole day. */
+const MIN_BAR = 2;
+
+/** Stretches as bars in pixels: clipped to the view, never too thin to see, neighbours merged. */
 export function bars(stretches: readonly Span[], view: Span, width: number): Bar[] {
   const found: Bar[] = [];
   for (const s of stretches) {
     if (s.end <= view.start || s.start >= view.end) continue;
     const x = Math.max(0, xOf(s.start, view, width));
-    const end = Math.max(Math.min(width, xOf(s.end, view, width)), x + 1);
+    const end = Math.max(Math.min(width, xOf(s.end, view, width)), x + MIN_BAR);
     const last = found.at(-1);
     // A hole thinner than half a pixel cannot be seen.
     if (last && x - (last.x + last.width) < 0.5) last.width = Math.max(last.width, end - last.x);
@@ -183,15 +186,32 @@ export function reasonOf(from: number, to: number, holes: readonly Hole[]): stri
   return reason;
 }
 
-/** What to show of a day at first: all of it, or closer when there is only little footage. */
-export function fitted(stretches: readonly Span[], bounds: Span): Span {
-  const AT_LEAST_MS = 30 * MINUTE;
-  const first = stretches[0];
-  const last = stretches.at(-1);
-  if (!first || !last) return bounds;
-  const extent = last.end - first.start;
-  if (extent > (bounds.end - bounds.start) / 4) return bounds;
-  const span = Math.max(AT_LEAST_MS, extent * 1.5);
-  const middle = (first.start + last.end) / 2;
-  return within({ start: middle - span / 2, end: middle + span / 2 }, bounds);
+/** Spans a day is first shown in, widest first; the whole day comes before them. */
+const FIRST_SPANS: readonly number[] = [12 * HOUR, 8 * HOUR, 4 * HOUR, 2 * HOUR, HOUR, 30 * MINUTE, 10 * MINUTE];
+/** Share of the first view that shows footage. */
+const FULL_ENOUGH = 0.25;
+/** Where the moment stands in the first view: most of what is interesting came before it. */
+const FOCUS = 0.7;
+
+/**
+ * What to show of a day at first: as much around a moment as is reasonably full of footage, so
+ * that a day with little of it does not look empty. Without a moment, around the newest footage.
+ */
+export function fitted(stretches: readonly Span[], bounds: Span, at: number | null): Span {
+  const newest = stretches.at(-1);
+  if (!newest) return bounds;
+  const inDay = at !== null && at >= bounds.start && at < bounds.end;
+  const focus = inDay ? at : newest.end;
+  const share = (view: Span): number => {
+    let covered = 0;
+    for (const s of stretches) covered += Math.max(0, Math.min(s.end, view.end) - Math.max(s.start, view.start));
+    return covered / (view.end - view.start);
+  };
+  if (share(bounds) >= FULL_ENOUGH) return bounds;
+  let view = bounds;
+  for (const span of FIRST_SPANS) {
+    view = within({ start: focus - span * FOCUS, end: focus + span * (1 - FOCUS) }, bounds);
+    if (share(view) >= FULL_ENOUGH) return view;
+  }
+  return view;
 }
