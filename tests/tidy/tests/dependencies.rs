@@ -64,6 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("oriel-child", &["oriel-api", "oriel-task"]),
     ("oriel-secrets", &["oriel-api"]),
     ("oriel-store", &["oriel-api"]),
+    ("oriel-bucket", &["oriel-api"]),
     ("oriel-camera", &["oriel-api", "oriel-media"]),
     ("oriel-gst", &["oriel-api", "oriel-media"]),
     (
@@ -145,6 +146,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("retina", &["oriel-camera"]),
     ("mp4-atom", &["oriel-media"]),
     ("keyring-core", &["oriel-secrets"]),
+    ("aws-sdk-s3", &["oriel-bucket"]),
 ];
 
 #[test]

@@ -1,0 +1,335 @@
+//! A bucket that is a local folder (or a mounted share): keys are paths below it.
+//!
+//! Whatever is being written lies in `.oriel` inside the folder until it is whole, on the same
+//! file system, so that an object appears at once or not at all. `.oriel` also tells the folder
+//! from an empty mount point: when its disk is missing, calls fail instead of filling the wrong
+//! disk.
+
+mod disk;
+mod list;
+mod multipart;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt;
+use oriel_api::Timestamp;
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use tokio::{io::AsyncWriteExt, time::timeout};
+
+use crate::{
+    BucketError, ByteRange, Fault, Feature, Object, ObjectKey, Page, PutOptions, SignedUrl, Signer,
+    Source, Stat, Stored, Verb, Verified,
+    object::{Body, resolve},
+    source::{Progress, blocking},
+};
+use disk::{fault, sync_folder};
+
+/// The folder's own corner.
+const OWN: &str = ".oriel";
+/// How long a call may take that moves no content.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A folder that holds objects.
+#[derive(Clone, Debug)]
+pub struct FolderBucket {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    signer: Option<Signer>,
+}
+
+async fn quick<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BucketError> + Send + 'static,
+) -> Result<T, BucketError> {
+    timeout(DEADLINE, blocking(work))
+        .await
+        .unwrap_or(Err(BucketError::TIMED_OUT))
+}
+
+impl FolderBucket {
+    /// Makes a folder ready to hold objects. The folder itself must exist: a missing one is more
+    /// likely a missing disk than a wish.
+    pub async fn set_up(root: impl AsRef<Path>) -> Result<(), BucketError> {
+        let root = root.as_ref().to_owned();
+        quick(move || {
+            if !root.is_dir() {
+                return Err(BucketError::Destination(Fault::FolderMissing));
+            }
+            for part in ["tmp", "uploads"] {
+                std::fs::create_dir_all(root.join(OWN).join(part)).map_err(|e| fault(&e))?;
+            }
+            sync_folder(&root).map_err(|e| fault(&e))
+        })
+        .await
+    }
+
+    /// Opens a folder that was set up. Without a signer there are no signed addresses.
+    pub async fn open(root: impl AsRef<Path>, signer: Option<Signer>) -> Result<Self, BucketError> {
+        let root = root.as_ref().to_owned();
+        let bucket = Self {
+            inner: Arc::new(Inner { root, signer }),
+        };
+        let b = bucket.clone();
+        quick(move || b.present()).await?;
+        Ok(bucket)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.inner.root
+    }
+
+    fn own(&self, part: &str) -> PathBuf {
+        self.inner.root.join(OWN).join(part)
+    }
+
+    /// Fails when the folder's disk is not there.
+    fn present(&self) -> Result<(), BucketError> {
+        if self.own("tmp").is_dir() {
+            Ok(())
+        } else {
+            Err(BucketError::Destination(Fault::FolderMissing))
+        }
+    }
+
+    /// The path of an object, when no link lies on the way.
+    fn path(&self, key: &ObjectKey) -> Result<PathBuf, BucketError> {
+        let mut path = self.inner.root.clone();
+        for part in key.as_str().split('/') {
+            path.push(part);
+            match path.symlink_metadata() {
+                Ok(meta) if meta.is_symlink() => {
+                    return Err(BucketError::Destination(Fault::LinkInFolder));
+                }
+                // What is not there yet cannot lead elsewhere.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(path)
+    }
+
+    /// The path and metadata of an object that is there.
+    fn find(&self, key: &ObjectKey) -> Result<(PathBuf, std::fs::Metadata), BucketError> {
+        let path = self.path(key)?;
+        match path.metadata() {
+            Ok(meta) if meta.is_file() => Ok((path, meta)),
+            Ok(_) => Err(BucketError::NotFound),
+            Err(e) if disk::is_missing(&e) => self.present().and(Err(BucketError::NotFound)),
+            Err(e) => Err(fault(&e)),
+        }
+    }
+
+    fn temp(&self) -> Result<NamedTempFile, BucketError> {
+        NamedTempFile::new_in(self.own("tmp")).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => BucketError::Destination(Fault::FolderMissing),
+            _ => fault(&e),
+        })
+    }
+
+    /// Puts a finished file in its place.
+    fn place(&self, temp: NamedTempFile, key: &ObjectKey, new: bool) -> Result<(), BucketError> {
+        let path = self.path(key)?;
+        let parent = path.parent().unwrap_or(&self.inner.root);
+        let mut temp = temp;
+        // A deletion may take away the empty folder between the two steps.
+        for _ in 0..10 {
+            disk::make_folders(&self.inner.root, parent).map_err(|e| fault(&e))?;
+            let placed = if new {
+                temp.persist_noclobber(&path)
+            } else {
+                temp.persist(&path)
+            };
+            match placed {
+                Ok(_) => return sync_folder(parent).map_err(|e| fault(&e)),
+                Err(e) if new && e.error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    return Err(BucketError::AlreadyExists);
+                }
+                Err(e) if e.error.kind() == std::io::ErrorKind::NotFound => temp = e.file,
+                Err(e) => return Err(fault(&e.error)),
+            }
+        }
+        Err(BucketError::INTERRUPTED)
+    }
+
+    /// Writes a source to a new temporary file, synced, and gives its SHA-256.
+    async fn spool(
+        &self,
+        source: &Source,
+        options: &PutOptions,
+    ) -> Result<(NamedTempFile, [u8; 32]), BucketError> {
+        let me = self.clone();
+        let (temp, file) = quick(move || {
+            let temp = me.temp()?;
+            let file = temp.as_file().try_clone().map_err(|e| fault(&e))?;
+            Ok((temp, file))
+        })
+        .await?;
+        let mut file = tokio::fs::File::from_std(file);
+        let progress = Progress::default();
+        let write = async {
+            let mut stream =
+                std::pin::pin!(source.stream(options.bandwidth.clone(), progress.clone()));
+            let mut sum = Sha256::new();
+            while let Some(chunk) = stream.next().await {
+                let chunk = chunk?;
+                sum.update(&chunk);
+                file.write_all(&chunk).await.map_err(|e| fault(&e))?;
+            }
+            file.flush().await.map_err(|e| fault(&e))?;
+            file.sync_all().await.map_err(|e| fault(&e))?;
+            Ok(sum.finalize().into())
+        };
+        let sum: [u8; 32] = progress
+            .watch(source.len(), options.bandwidth.is_some(), write)
+            .await?;
+        if options.sha256.is_some_and(|known| known != sum) {
+            return Err(BucketError::Local(std::io::ErrorKind::InvalidData));
+        }
+        Ok((temp, sum))
+    }
+
+    pub(crate) async fn put(
+        &self,
+        key: &ObjectKey,
+        source: &Source,
+        options: &PutOptions,
+    ) -> Result<Stored, BucketError> {
+        let (temp, sha256) = self.spool(source, options).await?;
+        let (me, key, new) = (self.clone(), key.clone(), options.if_none_match);
+        quick(move || me.place(temp, &key, new)).await?;
+        Ok(Stored {
+            size: source.len(),
+            sha256,
+            etag: None,
+            verified: Verified::Sha256,
+        })
+    }
+
+    pub(crate) async fn get(
+        &self,
+        key: &ObjectKey,
+        range: Option<ByteRange>,
+    ) -> Result<Object, BucketError> {
+        let (me, key) = (self.clone(), key.clone());
+        let (file, meta, start, end) = quick(move || {
+            use std::io::{Seek, SeekFrom};
+            let (path, _) = me.find(&key)?;
+            let mut file = std::fs::File::open(path).map_err(|e| fault(&e))?;
+            // Of the file that was opened, not of one that may have replaced it.
+            let meta = file.metadata().map_err(|e| fault(&e))?;
+            let (start, end) = resolve(range, meta.len())?;
+            file.seek(SeekFrom::Start(start)).map_err(|e| fault(&e))?;
+            Ok((file, meta, start, end))
+        })
+        .await?;
+        Ok(Object {
+            size: meta.len(),
+            start,
+            len: end - start,
+            modified: disk::modified(&meta),
+            etag: None,
+            content_type: None,
+            range_ignored: false,
+            body: Body::Folder(tokio::fs::File::from_std(file)),
+            skip: 0,
+            left: end - start,
+        })
+    }
+
+    pub(crate) async fn stat(&self, key: &ObjectKey) -> Result<Stat, BucketError> {
+        let (me, key) = (self.clone(), key.clone());
+        quick(move || {
+            let (_, meta) = me.find(&key)?;
+            Ok(disk::stat(key, &meta))
+        })
+        .await
+    }
+
+    pub(crate) async fn list(
+        &self,
+        under: Option<&ObjectKey>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page, BucketError> {
+        let prefix = under.map_or_else(String::new, |k| format!("{k}/"));
+        let after = after.unwrap_or_default().to_owned();
+        let me = self.clone();
+        quick(move || {
+            me.present()?;
+            list::page(&me.inner.root, &prefix, &after, limit).map_err(|e| fault(&e))
+        })
+        .await
+    }
+
+    pub(crate) async fn delete(&self, key: &ObjectKey) -> Result<(), BucketError> {
+        let (me, key) = (self.clone(), key.clone());
+        quick(move || {
+            let path = match me.find(&key) {
+                Err(BucketError::NotFound) => return Ok(()),
+                found => found?.0,
+            };
+            match std::fs::remove_file(&path) {
+                Err(e) if !disk::is_missing(&e) => return Err(fault(&e)),
+                _ => {}
+            }
+            // Folders that became empty; the first that is not ends it.
+            let mut folder = path.parent();
+            while let Some(empty) = folder.filter(|f| **f != *me.inner.root) {
+                if std::fs::remove_dir(empty).is_err() {
+                    break;
+                }
+                folder = empty.parent();
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) async fn copy_from(
+        &self,
+        other: &Self,
+        from: &ObjectKey,
+        to: &ObjectKey,
+    ) -> Result<Stat, BucketError> {
+        let (me, other, from, to) = (self.clone(), other.clone(), from.clone(), to.clone());
+        let size = other.stat(&from).await?.size;
+        let work = blocking(move || {
+            let (path, _) = other.find(&from)?;
+            let temp = me.temp()?;
+            // Shares the blocks where the file system can.
+            std::fs::copy(path, temp.path()).map_err(|e| fault(&e))?;
+            temp.as_file().sync_all().map_err(|e| fault(&e))?;
+            me.place(temp, &to, false)?;
+            let (_, meta) = me.find(&to)?;
+            Ok(disk::stat(to, &meta))
+        });
+        timeout(disk::long(size), work)
+            .await
+            .unwrap_or(Err(BucketError::TIMED_OUT))
+    }
+
+    pub(crate) fn presign(
+        &self,
+        verb: Verb,
+        key: &ObjectKey,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<SignedUrl, BucketError> {
+        self.signer()
+            .ok_or(BucketError::Unsupported(Feature::SignedUrls))?
+            .sign(verb, key, ttl, now)
+    }
+
+    /// What checks the signed addresses of this folder, for whoever serves it.
+    pub fn signer(&self) -> Option<&Signer> {
+        self.inner.signer.as_ref()
+    }
+}
