@@ -10,6 +10,7 @@ mod clock;
 mod convert;
 mod drift;
 mod error;
+mod lateness;
 mod look;
 mod publish;
 mod pull;

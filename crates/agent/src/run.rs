@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_api::{ChannelId, Quality, Reason, ReasonCode, StreamStats};
+use oriel_api::{ChannelId, Quality, Reason, ReasonCode, StreamStats, Timestamp};
 use oriel_camera::{Measure, Received};
 use oriel_media::{
     Format, TrackKind,
@@ -13,8 +13,13 @@ use oriel_media::{
     ingest::{Ingest, RunOpen, RunSink},
     rescale,
 };
+use tracing::info;
 
-use crate::{clock::wall_at, drift::Drift};
+use crate::{
+    clock::wall_at,
+    drift::Drift,
+    lateness::{LIMIT, Lateness},
+};
 
 /// Where a run's frames go and what is known about it.
 pub(crate) struct Run {
@@ -34,8 +39,40 @@ struct Open {
     record: bool,
     /// Time of the connection that is this run's zero, in video ticks.
     zero: i64,
+    /// Wall-clock time of that zero, as the run was opened with.
+    anchor: Timestamp,
     began: Instant,
+    /// Wall-clock time at `began`.
+    wall: Timestamp,
     drift: Drift,
+    lateness: Lateness,
+}
+
+impl Open {
+    /// Wall-clock time of a moment of the connection, by this run's account.
+    fn time_of(&self, dts: i64) -> Timestamp {
+        let ms = rescale(dts.saturating_sub(self.zero), VIDEO_TIMESCALE, 1000);
+        Timestamp::from_ms(self.anchor.ms().saturating_add(ms))
+    }
+
+    /// Why the run's times are wrong: whose clock it was.
+    fn correction_reason(&self, at: Instant, wall: Timestamp) -> Reason {
+        let steady = at.saturating_duration_since(self.began).as_millis();
+        let steady = i64::try_from(steady).unwrap_or(i64::MAX);
+        let moved = wall.ms().saturating_sub(self.wall.ms()).abs_diff(steady);
+        if moved > LIMIT.unsigned_abs() / 2 {
+            Reason {
+                code: ReasonCode::ClockStep,
+                message: "The clock of this computer was corrected; a new run starts.".to_owned(),
+            }
+        } else {
+            Reason {
+                code: ReasonCode::Ended,
+                message: "The camera's clock went wrong and was corrected; a new run starts."
+                    .to_owned(),
+            }
+        }
+    }
 }
 
 impl Run {
@@ -66,14 +103,20 @@ impl Run {
 
     /// Takes a frame.
     pub(crate) fn frame(&mut self, received: Received) {
+        let wall = wall_at(received.at);
+        self.frame_at(received, wall);
+    }
+
+    /// Takes a frame that arrived at `wall`.
+    fn frame_at(&mut self, received: Received, wall: Timestamp) {
         let Received { mut frame, at } = received;
         self.measure.frame(&frame, at);
         let video = frame.track == TrackKind::Video;
         if video {
             self.last_video = Instant::now();
             self.last_dts = frame.dts;
-            if frame.key && self.open.as_ref().is_none_or(|o| o.record != self.record) {
-                self.reopen(frame.dts, at);
+            if frame.key {
+                self.turn(frame.dts, at, wall);
             }
         }
         let Some(open) = &mut self.open else { return };
@@ -81,6 +124,8 @@ impl Run {
             let media = (frame.dts - open.zero) as f64 / f64::from(VIDEO_TIMESCALE);
             let arrived = at.saturating_duration_since(open.began).as_secs_f64();
             open.drift.frame(media, arrived);
+            let late = wall.ms().saturating_sub(open.time_of(frame.dts).ms());
+            open.lateness.frame(late, at);
         }
         frame.dts -= rescale(
             open.zero,
@@ -92,24 +137,47 @@ impl Run {
         }
     }
 
-    fn reopen(&mut self, zero: i64, at: Instant) {
-        self.close(Reason {
-            code: ReasonCode::Off,
-            message: "Recording was switched.".to_owned(),
-        });
+    /// Begins a run at this key frame when there is none or it may not go on.
+    fn turn(&mut self, zero: i64, at: Instant, wall: Timestamp) {
+        let (anchor, reason) = match &self.open {
+            None => (wall, None),
+            Some(open) => {
+                let correction = open.lateness.correction();
+                let now = open.time_of(zero);
+                let anchor = Timestamp::from_ms(now.ms().saturating_add(correction.unwrap_or(0)));
+                let reason = if correction.is_some() {
+                    open.correction_reason(at, wall)
+                } else if open.record != self.record {
+                    Reason {
+                        code: ReasonCode::Off,
+                        message: "Recording was switched.".to_owned(),
+                    }
+                } else {
+                    return;
+                };
+                (anchor, Some(reason))
+            }
+        };
+        if let Some(reason) = reason {
+            info!(channel = %self.channel, %reason.message, "the run ends at a key frame");
+            self.close(reason);
+        }
         let sink = self.ingest.open(RunOpen {
             channel: self.channel.clone(),
             quality: self.quality,
             record: self.record,
             format: self.format.clone(),
-            anchor: wall_at(at),
+            anchor,
         });
         self.open = Some(Open {
             sink,
             record: self.record,
             zero,
+            anchor,
             began: at,
+            wall,
             drift: Drift::new(),
+            lateness: Lateness::new(at),
         });
     }
 
@@ -149,3 +217,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
