@@ -23,8 +23,11 @@ impl Scoped for StreamTokenRequest {
 pub struct StreamToken {
     /// WebSocket path with the token in it, `/api/live/{id}?…`; add `&quality=` and `&mode=`.
     pub url: String,
-    /// Path of the one-picture-per-second fallback.
+    /// Path of the one-picture-per-second fallback, an endless answer.
     pub mjpeg_url: String,
+    /// Path of the newest picture alone, to be asked for at most once a second: `&t=` with
+    /// anything makes the address new, and 401 means that a new token is due (10 minutes).
+    pub jpeg_url: String,
     /// The token alone.
     pub token: String,
     /// Stream session id.

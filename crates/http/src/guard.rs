@@ -114,7 +114,7 @@ pub(crate) async fn guard(State(site): State<Site>, request: Request, next: Next
             set(header::ACCESS_CONTROL_ALLOW_HEADERS, "Range, If-Range");
             set(
                 header::ACCESS_CONTROL_EXPOSE_HEADERS,
-                "Content-Length, Content-Range, ETag",
+                "Content-Length, Content-Range, ETag, Retry-After, X-Oriel-Captured",
             );
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }

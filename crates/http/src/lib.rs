@@ -18,6 +18,7 @@ mod session;
 mod sign_in;
 mod site;
 mod socket;
+mod stills;
 mod wire;
 
 use std::sync::Arc;
@@ -92,7 +93,8 @@ fn router(site: Site) -> Router {
             get(segment::serve),
         )
         .route("/api/live/{channel}", get(live::serve))
-        .route("/api/live/{channel}/mjpeg", get(pictures::serve))
+        .route("/api/live/{channel}/mjpeg", get(stills::stream))
+        .route("/api/live/{channel}/jpeg", get(stills::newest))
         .route("/api/events/stream", get(events::serve))
         .method_not_allowed_fallback(wrong_method)
         .fallback(page::serve)

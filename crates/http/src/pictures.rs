@@ -1,23 +1,20 @@
-//! `GET /api/live/{channel}/mjpeg`: one picture a second, for viewers that can decode nothing
-//! else. One child program per stream makes the pictures; its viewers share them.
+//! Where pictures for viewers come from: one child program per stream makes them, and all who
+//! watch it share them. What does not belong here: how they are answered (`stills`).
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
-use axum::{
-    body::Body,
-    extract::{Path, Query, State, rejection::QueryRejection},
-    http::{HeaderMap, HeaderValue, header},
-    response::{IntoResponse, Response},
-};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use bytes::{BufMut, Bytes, BytesMut};
-use oriel_api::{ChannelId, Error, Quality};
+use bytes::{Bytes, BytesMut};
+use oriel_api::{ChannelId, Quality, Reason};
 use oriel_child::{Child, ChildError, Packet, Program};
-use oriel_media::TrackKind;
+use oriel_media::{TrackKind, format::VIDEO_TIMESCALE};
 use oriel_task::{Attempt, Severity, Status, Supervised, supervise};
 use oriel_worker::{LiveItem, LiveOptions, LiveRun, LiveSubscription, Worker};
 use tokio::{
@@ -28,13 +25,6 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{
-    failure::Failure,
-    live::{LiveQuery, Refusal, may_watch},
-    site::Site,
-};
-
-const BOUNDARY: &str = "oriel-picture";
 /// Longest picture taken from the child.
 const LONGEST: usize = 4 * 1024 * 1024;
 /// The child must take a frame within this.
@@ -42,11 +32,88 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 /// Widest picture made.
 const MAX_WIDTH: u32 = 1280;
 
+/// How long a source goes on after somebody asked for a single picture.
+const LINGERS: Duration = Duration::from_secs(10);
+
+/// What a source has to show.
+#[derive(Clone, Debug)]
+pub(crate) enum Shown {
+    /// No picture: the stream stands or has only begun.
+    Nothing,
+    /// The newest picture.
+    Picture(Picture),
+    /// The channel was removed.
+    Removed,
+}
+
+/// One picture.
+#[derive(Clone, Debug)]
+pub(crate) struct Picture {
+    /// JPEG.
+    pub(crate) jpeg: Bytes,
+    /// When the camera took it, milliseconds since 1970 UTC.
+    pub(crate) captured_ms: i64,
+}
+
 /// One source of pictures.
-struct Source {
-    picture: watch::Receiver<Option<Bytes>>,
+pub(crate) struct Source {
+    shown: watch::Receiver<Shown>,
+    status: watch::Receiver<Status<ChildError>>,
+    /// Until when somebody is expected to ask again; `None` when nobody waits for that moment.
+    wanted_until: Mutex<Option<Instant>>,
     /// Ends the child when the last viewer is gone.
     _end: DropGuard,
+}
+
+impl Source {
+    /// What there is to show, as it changes.
+    pub(crate) fn shown(&self) -> watch::Receiver<Shown> {
+        self.shown.clone()
+    }
+
+    /// Why there will be no picture for a while, when a person has to act.
+    pub(crate) fn trouble(&self) -> Option<Reason> {
+        match &*self.status.borrow() {
+            Status::Waiting {
+                error: Some(error),
+                lasting: true,
+                ..
+            } => Some(error.reason.clone()),
+            _ => None,
+        }
+    }
+
+    fn wanted_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.wanted_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the source for a while, or until the recorder stops.
+    fn linger(self: &Arc<Self>, closing: CancellationToken) {
+        let until = Instant::now() + LINGERS;
+        if self.wanted_until().replace(until).is_some() {
+            return;
+        }
+        let source = self.clone();
+        tokio::spawn(async move {
+            let mut until = until;
+            while closing
+                .run_until_cancelled(tokio::time::sleep_until(until))
+                .await
+                .is_some()
+            {
+                let mut wanted = source.wanted_until();
+                match *wanted {
+                    Some(later) if later > until => until = later,
+                    _ => {
+                        *wanted = None;
+                        return;
+                    }
+                }
+            }
+        });
+    }
 }
 
 type Key = (ChannelId, Quality);
@@ -55,7 +122,7 @@ type Key = (ChannelId, Quality);
 pub(crate) struct Pictures {
     worker: Arc<Worker>,
     program: Arc<Program>,
-    sources: Mutex<HashMap<Key, std::sync::Weak<Source>>>,
+    sources: Mutex<HashMap<Key, Weak<Source>>>,
 }
 
 impl Pictures {
@@ -68,91 +135,40 @@ impl Pictures {
     }
 
     /// The source of a stream, started for its first viewer.
-    fn source(&self, key: Key) -> Arc<Source> {
+    pub(crate) fn source(&self, key: Key) -> Arc<Source> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         sources.retain(|_, source| source.strong_count() > 0);
-        if let Some(source) = sources.get(&key).and_then(std::sync::Weak::upgrade) {
+        if let Some(source) = sources.get(&key).and_then(Weak::upgrade) {
             return source;
         }
-        let (picture, pictures) = watch::channel(None);
+        let (show, shown) = watch::channel(Shown::Nothing);
+        let (report, status) = watch::channel(Status::Running);
         let cancel = CancellationToken::new();
         let maker = Maker {
             worker: self.worker.clone(),
             program: self.program.clone(),
             key: key.clone(),
-            picture,
+            show,
         };
         let source = Arc::new(Source {
-            picture: pictures,
+            shown,
+            status,
+            wanted_until: Mutex::default(),
             _end: cancel.clone().drop_guard(),
         });
         tokio::spawn(async move {
-            let (status, _) = watch::channel(Status::Running);
-            supervise("pictures", maker, status, Arc::new(Notify::new()), cancel).await;
+            supervise("pictures", maker, report, Arc::new(Notify::new()), cancel).await;
         });
         sources.insert(key, Arc::downgrade(&source));
         source
     }
-}
 
-/// Answers with a stream of pictures that ends when the channel or the recorder does.
-pub(crate) async fn serve(
-    State(site): State<Site>,
-    Path(channel): Path<String>,
-    query: Result<Query<LiveQuery>, QueryRejection>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let Query(query) = query.map_err(|_| Error::invalid("The query cannot be read."))?;
-    let channel = may_watch(&site, &channel, query.token.as_deref(), &headers)
-        .await
-        .map_err(|refusal| match refusal {
-            Refusal::Unauthenticated => Failure::unauthenticated(),
-            Refusal::NoChannel => Failure::not_found(),
-        })?;
-    let slot = site
-        .live_slot()
-        .ok_or_else(|| Error::unavailable("Too many people are watching."))?;
-    let quality = site.served_quality(&channel, query.quality).await;
-    let source = site.pictures().source((channel, quality));
-    let pictures = source.picture.clone();
-    let closing = site.closing().clone();
-    let state = (source, pictures, closing, slot);
-    let stream =
-        futures::stream::unfold(state, |(source, mut pictures, closing, slot)| async move {
-            let picture = tokio::select! {
-                () = closing.cancelled() => return None,
-                changed = pictures.changed() => {
-                    changed.ok()?;
-                    pictures.borrow_and_update().clone()
-                }
-            };
-            // No picture any more: the channel was removed.
-            let part = part(&picture?);
-            Some((
-                Ok::<_, std::convert::Infallible>(part),
-                (source, pictures, closing, slot),
-            ))
-        });
-    let mut response = Body::from_stream(stream).into_response();
-    let out = response.headers_mut();
-    out.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("multipart/x-mixed-replace; boundary=oriel-picture"),
-    );
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
-}
-
-fn part(picture: &[u8]) -> Bytes {
-    let head = format!(
-        "--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
-        picture.len()
-    );
-    let mut out = BytesMut::with_capacity(head.len() + picture.len() + 2);
-    out.put_slice(head.as_bytes());
-    out.put_slice(picture);
-    out.put_slice(b"\r\n");
-    out.freeze()
+    /// The source of a stream for somebody who asks for one picture and will ask again soon.
+    pub(crate) fn lingering(&self, key: Key, closing: CancellationToken) -> Arc<Source> {
+        let source = self.source(key);
+        source.linger(closing);
+        source
+    }
 }
 
 /// Feeds one child from the live stream.
@@ -160,7 +176,7 @@ struct Maker {
     worker: Arc<Worker>,
     program: Arc<Program>,
     key: Key,
-    picture: watch::Sender<Option<Bytes>>,
+    show: watch::Sender<Shown>,
 }
 
 impl Supervised for Maker {
@@ -211,9 +227,10 @@ impl Maker {
             let Some(stdin) = child.stdin.take() else {
                 return Err(child.ended().await);
             };
+            let epoch_ms = AtomicI64::new(run.anchor.ms());
             let end = tokio::select! {
-                end = feed(stdin, &mut live) => end,
-                () = drain(&mut child.stdout, &self.picture, seen) => FeedEnd::Child,
+                end = self.feed(stdin, &mut live, &epoch_ms) => end,
+                () = self.drain(&mut child.stdout, &epoch_ms, seen) => FeedEnd::Child,
             };
             match end {
                 FeedEnd::Child => return Err(child.ended().await),
@@ -232,9 +249,77 @@ impl Maker {
 
     /// Ends the viewers' answers, then waits until they are gone: nothing is tried again.
     async fn over<T>(&self) -> T {
-        self.picture.send_replace(None);
+        self.show.send_replace(Shown::Removed);
         std::future::pending().await
     }
+
+    /// Hands frames over until something else has to happen. `epoch_ms` is the wall time of
+    /// tick 0.
+    async fn feed(
+        &self,
+        mut stdin: ChildStdin,
+        live: &mut LiveSubscription,
+        epoch_ms: &AtomicI64,
+    ) -> FeedEnd {
+        let mut wire = BytesMut::new();
+        loop {
+            let frame = match live.next().await {
+                LiveItem::Start(run) => return FeedEnd::NextRun(run),
+                LiveItem::Frame(frame) if frame.frame.track == TrackKind::Video => frame,
+                LiveItem::Removed => return FeedEnd::Removed,
+                LiveItem::Waiting => {
+                    // An old picture would look like a camera that works.
+                    self.show.send_replace(Shown::Nothing);
+                    continue;
+                }
+                _ => continue,
+            };
+            let time = frame.frame.dts + i64::from(frame.frame.cts_offset);
+            epoch_ms.store(frame.wall_ms - ticks_to_ms(time), Relaxed);
+            let packet = Packet {
+                time,
+                flags: if frame.frame.key { Packet::KEY } else { 0 },
+                data: frame.frame.data.clone(),
+            };
+            wire.clear();
+            if packet.put(&mut wire).is_err() {
+                continue;
+            }
+            // A child that does not keep up makes the hub skip to a key frame, which it can take.
+            match timeout(WRITE_DEADLINE, stdin.write_all(&wire)).await {
+                Ok(Ok(())) => {}
+                _ => return FeedEnd::Child,
+            }
+        }
+    }
+
+    /// Shows what the child makes, until it makes no more.
+    async fn drain(&self, stdout: &mut ChildStdout, epoch_ms: &AtomicI64, seen: &mut bool) {
+        let mut buffer = BytesMut::new();
+        loop {
+            loop {
+                match Packet::take(&mut buffer, LONGEST) {
+                    Ok(Some(packet)) => {
+                        *seen = true;
+                        self.show.send_replace(Shown::Picture(Picture {
+                            captured_ms: epoch_ms.load(Relaxed) + ticks_to_ms(packet.time),
+                            jpeg: packet.data,
+                        }));
+                    }
+                    Ok(None) => break,
+                    Err(_) => return,
+                }
+            }
+            match stdout.read_buf(&mut buffer).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return,
+            }
+        }
+    }
+}
+
+fn ticks_to_ms(ticks: i64) -> i64 {
+    ticks.saturating_mul(1000) / i64::from(VIDEO_TIMESCALE)
 }
 
 fn job(run: &LiveRun) -> serde_json::Value {
@@ -257,64 +342,4 @@ enum FeedEnd {
     NextRun(Arc<LiveRun>),
     /// The channel is gone.
     Removed,
-}
-
-/// Hands frames over until something else has to happen.
-async fn feed(mut stdin: ChildStdin, live: &mut LiveSubscription) -> FeedEnd {
-    let mut wire = BytesMut::new();
-    loop {
-        let frame = match live.next().await {
-            LiveItem::Start(run) => return FeedEnd::NextRun(run),
-            LiveItem::Frame(frame) if frame.frame.track == TrackKind::Video => frame,
-            LiveItem::Removed => return FeedEnd::Removed,
-            _ => continue,
-        };
-        let packet = Packet {
-            time: frame.frame.dts + i64::from(frame.frame.cts_offset),
-            flags: if frame.frame.key { Packet::KEY } else { 0 },
-            data: frame.frame.data.clone(),
-        };
-        wire.clear();
-        if packet.put(&mut wire).is_err() {
-            continue;
-        }
-        // A child that does not keep up makes the hub skip to a key frame, which it can take.
-        match timeout(WRITE_DEADLINE, stdin.write_all(&wire)).await {
-            Ok(Ok(())) => {}
-            _ => return FeedEnd::Child,
-        }
-    }
-}
-
-async fn drain(stdout: &mut ChildStdout, picture: &watch::Sender<Option<Bytes>>, seen: &mut bool) {
-    let mut buffer = BytesMut::new();
-    loop {
-        loop {
-            match Packet::take(&mut buffer, LONGEST) {
-                Ok(Some(packet)) => {
-                    *seen = true;
-                    picture.send_replace(Some(packet.data));
-                }
-                Ok(None) => break,
-                Err(_) => return,
-            }
-        }
-        match stdout.read_buf(&mut buffer).await {
-            Ok(1..) => {}
-            Ok(0) | Err(_) => return,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_of_the_answer_is_a_whole_picture() {
-        assert_eq!(
-            part(b"\xff\xd8\xff\xd9")[..],
-            *b"--oriel-picture\r\nContent-Type: image/jpeg\r\nContent-Length: 4\r\n\r\n\xff\xd8\xff\xd9\r\n"
-        );
-    }
 }

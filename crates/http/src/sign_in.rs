@@ -138,6 +138,11 @@ async fn may(
     }
 }
 
+/// Whether a token opens single pictures of a channel.
+pub(crate) fn picture_token(site: &Site, channel: &ChannelId, token: &str) -> bool {
+    site.nvr().check_picture_token(channel, token).is_ok()
+}
+
 /// Whether a token opens a channel's live stream.
 pub(crate) fn live_token(site: &Site, channel: &ChannelId, token: &str) -> bool {
     site.nvr().check_live_token(channel, token).is_ok()

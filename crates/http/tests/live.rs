@@ -271,6 +271,73 @@ async fn changes_are_pushed_as_they_happen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn single_pictures_hold_no_connection_and_end_with_the_channel() {
+    let world = World::new().await;
+    let (_, channel) = world.camera().await;
+    let token = world.rpc("stream_token", json!({ "id": channel })).await;
+    let url = token["jpeg_url"].as_str().unwrap();
+    let live = token["token"].as_str().unwrap();
+    for stranger in [
+        format!("/api/live/{channel}/jpeg"),
+        format!("/api/live/{channel}/jpeg?token={live}"),
+        format!("{url}x"),
+        url.replace("/jpeg", "/mjpeg"),
+        url.replace(channel.as_str(), "aaaaaaaaaaaa"),
+    ] {
+        let answer = world.raw("GET", &stranger, &[], b"").await;
+        assert_eq!(answer.status, 401, "{stranger}");
+    }
+
+    let nothing = world.raw("GET", url, &[], b"").await;
+    assert_eq!(
+        (nothing.status, nothing.header("retry-after")),
+        (204, Some("1"))
+    );
+    let (format, frames) = footage("h264-aac.mp4");
+    let frames = video(&frames);
+    let mut sink = world.run(&channel, &format, NOON);
+    push(&mut sink, &frames);
+    let ask = async || {
+        let address = format!("{url}&quality=low&t=1");
+        let origin = "Origin: tauri://localhost";
+        world.raw("GET", &address, &[origin], b"").await
+    };
+    let wait = async {
+        loop {
+            let answer = ask().await;
+            if answer.status == 200 {
+                return answer;
+            }
+            assert_eq!(answer.status, 204, "{}", answer.text());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    assert_eq!(answer.header("content-type"), Some("image/jpeg"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.body[..2], [0xff, 0xd8]);
+    let exposed = answer.header("access-control-expose-headers").unwrap();
+    assert!(exposed.contains("X-Oriel-Captured"), "{exposed}");
+    let captured: i64 = answer.header("x-oriel-captured").unwrap().parse().unwrap();
+    let of_a_frame = |f: &Frame| NOON.ms() + (f.dts + i64::from(f.cts_offset)) / 90 == captured;
+    assert!(frames.iter().any(of_a_frame), "{captured}");
+    // Between two requests nobody is connected, and the source is there all the same.
+    use oriel_media::ingest::Ingest;
+    assert_eq!(*world.worker.watched(&channel, Quality::High).borrow(), 1);
+
+    // What is old is not shown as if it were new.
+    drop(sink);
+    let wait = async {
+        while ask().await.status != 204 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    world.rpc("channel_delete", json!({ "id": channel })).await;
+    assert_eq!(ask().await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pictures_come_from_one_child_that_ends_with_its_last_viewer() {
     let world = World::new().await;
     let (_, channel) = world.camera().await;

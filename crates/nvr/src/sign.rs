@@ -14,6 +14,8 @@ pub enum Purpose {
     Media,
     /// Opening a live stream.
     Live,
+    /// Asking for single pictures again and again.
+    Picture,
     /// Opening the stream of changes.
     Events,
 }
@@ -23,6 +25,7 @@ impl Purpose {
         match self {
             Self::Media => "media",
             Self::Live => "live",
+            Self::Picture => "picture",
             Self::Events => "events",
         }
     }
@@ -31,6 +34,7 @@ impl Purpose {
     pub const fn lifetime(self) -> Duration {
         match self {
             Self::Media => Duration::from_secs(3600),
+            Self::Picture => Duration::from_secs(600),
             Self::Live | Self::Events => Duration::from_secs(60),
         }
     }

@@ -16,6 +16,10 @@ fn live_path(channel: &ChannelId) -> String {
     format!("/api/live/{channel}")
 }
 
+fn picture_path(channel: &ChannelId) -> String {
+    format!("{}/jpeg", live_path(channel))
+}
+
 impl Nvr {
     fn token(&self, path: &str, purpose: Purpose) -> Signed {
         self.signer
@@ -41,9 +45,12 @@ impl Nvr {
         let path = live_path(&input.id);
         let signed = self.token(&path, Purpose::Live);
         let token = signed.token();
+        let pictures = picture_path(&input.id);
+        let picture_token = self.token(&pictures, Purpose::Picture).token();
         Ok(StreamToken {
             url: format!("{path}?token={token}"),
             mjpeg_url: format!("{path}/mjpeg?token={token}"),
+            jpeg_url: format!("{pictures}?token={picture_token}"),
             sid: ChannelId::from_random(random::bytes()?).into(),
             expires: signed.expires(),
             token,
@@ -53,6 +60,11 @@ impl Nvr {
     /// Whether a token opens the live stream of this channel now, as video or as pictures.
     pub fn check_live_token(&self, channel: &ChannelId, token: &str) -> Result<()> {
         self.check_token(&live_path(channel), Purpose::Live, token)
+    }
+
+    /// Whether a token opens single pictures of this channel now.
+    pub fn check_picture_token(&self, channel: &ChannelId, token: &str) -> Result<()> {
+        self.check_token(&picture_path(channel), Purpose::Picture, token)
     }
 
     pub(crate) fn make_event_token(&self, caller: &Caller) -> Result<EventToken> {

@@ -150,6 +150,14 @@ async fn tokens_open_their_own_socket_for_a_minute() {
         out["mjpeg_url"],
         format!("/api/live/{door}/mjpeg?token={token}")
     );
+    let pictures = out["jpeg_url"].as_str().unwrap();
+    let pictures = pictures
+        .strip_prefix(&format!("/api/live/{door}/jpeg?token="))
+        .unwrap();
+    r.nvr.check_picture_token(&door, pictures).unwrap();
+    assert!(r.nvr.check_picture_token(&yard, pictures).is_err());
+    assert!(r.nvr.check_picture_token(&door, token).is_err());
+    assert!(r.nvr.check_live_token(&door, pictures).is_err());
     r.nvr.check_live_token(&door, token).unwrap();
     assert!(r.nvr.check_live_token(&yard, token).is_err());
     assert!(r.nvr.check_event_token(token).is_err());
@@ -162,10 +170,13 @@ async fn tokens_open_their_own_socket_for_a_minute() {
     assert!(r.nvr.check_live_token(&door, events).is_err());
 
     r.pass(76_000);
+    r.nvr.check_picture_token(&door, pictures).unwrap();
     let error = r.nvr.check_live_token(&door, token).unwrap_err();
     assert_eq!(error.code, ErrorCode::Unauthenticated);
     assert!(error.message.contains("expired"));
     assert!(r.nvr.check_event_token(events).is_err());
+    r.pass(13 * 60_000);
+    assert!(r.nvr.check_picture_token(&door, pictures).is_err());
 }
 
 #[tokio::test]

@@ -206,7 +206,7 @@ async fn footage_outlives_its_camera_and_stays_playable() {
     r.ok("camera_delete", json!({ "id": camera })).await;
     assert_eq!(
         *r.worker.removed.lock().unwrap(),
-        [channel.clone()],
+        std::slice::from_ref(&channel),
         "viewers are told"
     );
     let out = r.ok("channel_get", json!({ "id": channel })).await;
