@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A frame is handed on in the caller's thread without waiting for anything. The pacer gathers
-//! about a second of a track; that is what the one disk thread writes, with one write.
+//! about half a second of a track; that is what the one disk thread writes, with one write.
 //!
 //! What does not belong here: cameras, SQL, HTTP, codecs, and the box layout of MP4.
 

@@ -1,7 +1,7 @@
-//! Cuts a run's frames into pieces of about a second, one track each: what becomes a fragment
+//! Cuts a run's frames into pieces of about half a second, one track each: what becomes a fragment
 //! on disk.
 //!
-//! Video sets the pace. A piece of video ends before each key frame, or after a second. Audio
+//! Video sets the pace. A piece of video ends before each key frame, or after half a second. Audio
 //! goes out right behind the video it belongs to, cut where a segment could begin; it never
 //! delays video, and when video stands it goes out on its own.
 
@@ -9,8 +9,9 @@ use oriel_media::{Format, Frame, TrackKind, format::VIDEO_TIMESCALE};
 
 use oriel_media::rescale;
 
-/// Length of a piece of video, in video ticks.
-const PIECE_TICKS: i64 = VIDEO_TIMESCALE as i64;
+/// Length of a piece of video, in video ticks: half a second. What is not yet a piece dies with
+/// the process, and that must stay well below a second.
+const PIECE_TICKS: i64 = VIDEO_TIMESCALE as i64 / 2;
 /// A piece is cut early beyond these.
 const PIECE_BYTES: usize = 4 * 1024 * 1024;
 const PIECE_FRAMES: usize = 256;

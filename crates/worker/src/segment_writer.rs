@@ -26,6 +26,9 @@ use crate::{
     state::ChannelState,
 };
 
+/// Fragments of video a second, at most, when key frames come once a second or less often.
+const PIECES_PER_SECOND: usize = 3;
+
 /// Why a segment cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
@@ -72,8 +75,8 @@ impl SegmentWriter {
         std::fs::create_dir_all(spool.folder(&run.channel))?;
         let start = spool.free(&run.channel, wanted)?;
         let path = spool.part(&run.channel, start);
-        let head =
-            SegmentHeader::new(&run.format, start.ms(), &run.channel, seconds as usize + 16)?;
+        let pieces = PIECES_PER_SECOND * seconds as usize + 16;
+        let head = SegmentHeader::new(&run.format, start.ms(), &run.channel, pieces)?;
         // Told before the file is there, so that recovery never sees an unknown one.
         run.state.begun(start);
         let mut file = volume.create(&path)?;
@@ -106,7 +109,7 @@ impl SegmentWriter {
             index_offset: head.index_offset,
             index_capacity: head.index_capacity,
             header_len,
-            fragments: Vec::with_capacity(2 * seconds as usize + 4),
+            fragments: Vec::with_capacity(2 * pieces),
             sequence: 0,
             dirty: true,
             name_synced: false,

@@ -28,9 +28,10 @@ async fn crashed(seconds: usize) -> (Bench, PathBuf) {
     }
     let name = format!("{}.mp4.part", NOON.ms());
     let source = bench.folder().join(&name);
-    until("all but the last second is on disk", || {
+    // Half a second of video, and the audio behind it, each.
+    until("all but the last half second is on disk", || {
         bench.worker.open_segment(&channel()).is_some()
-            && scan_file(&source).fragments.len() == 2 * (seconds - 1)
+            && scan_file(&source).fragments.len() == 2 * (2 * seconds - 1)
     })
     .await;
     let copy = fs::read(source).unwrap();
@@ -73,10 +74,10 @@ async fn a_file_left_open_is_adopted_once() {
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].run, rows[0].continues), (None, false));
     assert_eq!(rows[0].start, NOON);
-    assert_eq!(rows[0].end.ms(), NOON.ms() + 5000);
+    assert_eq!(rows[0].end.ms(), NOON.ms() + 5500);
     let scan = scan_file(&bench.file(&rows[0]));
     assert!(scan.indexed);
-    assert_eq!(frames_in(&bench.file(&rows[0])).0.len(), 50);
+    assert_eq!(frames_in(&bench.file(&rows[0])).0.len(), 55);
 
     let again = recover(&bench).await;
     assert!(again.is_clean(), "{again:?}");
@@ -334,6 +335,6 @@ async fn recovery_runs_beside_recording_and_leaves_it_alone() {
         .iter()
         .map(|r| frames_in(&bench.file(r)).0.len())
         .collect();
-    assert_eq!(frames.iter().sum::<usize>(), 60);
+    assert_eq!(frames.iter().sum::<usize>(), 65);
     assert!(recover(&bench).await.is_clean());
 }
