@@ -839,6 +839,13 @@ export interface components {
             id: string;
             /** @description File name, `<start_ms>.mp4`. */
             name: string;
+            /**
+             * Format: int64
+             * @description Number of its uninterrupted run; of two recordings of the same time, as after a clock set
+             *     back, the later one has the larger. Absent when not known, and while it is being written,
+             *     which only the newest run is.
+             */
+            run?: number | null;
             /** @description Start of the first frame. */
             start: components["schemas"]["Timestamp"];
             /** @description Where the bytes are. */

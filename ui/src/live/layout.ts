@@ -27,12 +27,10 @@ export interface Wall {
  * by side, not over an empty row) and whichever arrangement gives the larger tile.
  */
 export function wall(width: number, height: number, layout: Layout, shown: number, gap: number): Wall {
-  const side = Math.sqrt(layout);
   const count = Math.max(1, Math.min(shown, layout));
   let best: Wall = { columns: 1, rows: 1, tileWidth: 0, tileHeight: 0 };
-  for (let columns = 1; columns <= side; columns++) {
+  for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    if (rows > side) continue;
     const room = Math.min((width - gap * (columns - 1)) / columns, ((height - gap * (rows - 1)) / rows) * ASPECT);
     const tileWidth = Math.max(0, Math.floor(room));
     if (tileWidth >= best.tileWidth) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { INITIAL, SILENT_MS, backoff, brokenAt, step, type LiveEvent, type LiveState } from './machine';
+import { INITIAL, SILENT_MS, STANDING_MS, backoff, brokenAt, step, type LiveEvent, type LiveState } from './machine';
 
 function run(events: LiveEvent[], from: LiveState = INITIAL): { state: LiveState; commands: string[] } {
   let state = from;
@@ -99,6 +99,21 @@ describe('step', () => {
     expect(commands).toEqual(['connect']);
     const back = run([{ type: 'started', now: 70_000 }, { type: 'tick', transport: 'webcodecs', now: 75_000 }], state);
     expect(back.state).toMatchObject({ phase: 'retrying', trouble: 'silent' });
+  });
+
+  it('takes a standing socket that says nothing any more for dead, as after sleep', () => {
+    const standing = run([{ type: 'play', now: 0 }, { type: 'standing', now: 10 }]).state;
+    const repeated = run([{ type: 'standing', now: 20_000 }, { type: 'tick', transport: 'webcodecs', now: 10 + STANDING_MS }], standing);
+    expect(repeated.state.phase).toBe('standing');
+    const dead = run([{ type: 'tick', transport: 'webcodecs', now: 10 + STANDING_MS }], standing);
+    expect(dead.state).toMatchObject({ phase: 'retrying', trouble: 'silent' });
+    expect(dead.commands).toEqual(['disconnect']);
+    expect(brokenAt(dead.state, 10 + STANDING_MS).size).toBe(0);
+  });
+
+  it('tells how old a picture is when that is known', () => {
+    const playing = (at: number): number | null => run([{ type: 'play', now: 0 }, { type: 'picture', now: 50_000, at }]).state.pictureAt;
+    expect([playing(20_000), playing(70_000)]).toEqual([20_000, 50_000]);
   });
 
   it('changes plan at once, and only while wanted', () => {

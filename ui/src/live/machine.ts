@@ -41,7 +41,8 @@ export type LiveEvent =
   /** The plan changed: connect anew, without delay and without counting it as a failure. */
   | { type: 'replan'; now: number }
   | { type: 'heard'; now: number }
-  | { type: 'picture'; now: number }
+  /** `at` is when it was taken, if that is earlier and known. */
+  | { type: 'picture'; now: number; at?: number }
   | { type: 'standing'; now: number }
   /** A run begins: a picture is due. */
   | { type: 'started'; now: number }
@@ -59,12 +60,14 @@ export interface Step {
 export const SILENT_MS = 5_000;
 export const SILENT_PICTURES_MS = 30_000;
 export const LASTED_MS = 10_000;
+/** The recorder says three times in this time that a camera still stands; a dead socket says nothing. */
+export const STANDING_MS = 60_000;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 const FIRST_BAN_MS = 30_000;
 const LAST_BAN_MS = 10 * 60_000;
 const CLOSE_NO_CHANNEL = 4404;
-const CLOSE_CHANNEL_REMOVED = 4410;
+export const CLOSE_CHANNEL_REMOVED = 4410;
 
 export const INITIAL: LiveState = {
   phase: 'stopped',
@@ -122,7 +125,7 @@ function whileWanted(
         ...state,
         phase: 'playing',
         heardAt: event.now,
-        pictureAt: event.now,
+        pictureAt: Math.min(event.now, event.at ?? event.now),
         trouble: null,
         attempt: lasted ? 0 : state.attempt,
       });
@@ -153,7 +156,7 @@ function whileWanted(
 
 function tick(state: LiveState, transport: Transport, now: number, random: number): Step {
   if (state.phase === 'retrying') return now >= state.retryAt ? connect(state, now, state.attempt) : keep(state);
-  if (state.phase === 'standing') return keep(state);
+  if (state.phase === 'standing') return now - state.heardAt >= STANDING_MS ? retry(state, 'silent', now, random) : keep(state);
   // Pictures come once a second and may all look the same.
   const limit = transport === 'jpeg' ? SILENT_PICTURES_MS : SILENT_MS;
   const quiet = now - Math.max(state.heardAt, state.since);

@@ -2,10 +2,10 @@
 
 import { abilities, learn } from './abilities';
 import { parseFrame, parseMessage, type Quality, type StartMessage } from './frame';
-import { INITIAL, brokenAt, step, type LiveEvent, type LiveState, type Phase, type Trouble } from './machine';
+import { INITIAL, CLOSE_CHANNEL_REMOVED, brokenAt, step, type LiveEvent, type LiveState, type Phase, type Trouble } from './machine';
 import { Meter } from './meter';
 import { MseSink } from './mse';
-import { Pictures } from './pictures';
+import { Pictures, drawOn } from './pictures';
 import { choosePlan, samePlan, type Fallback, type Plan, type Profile, type Wish } from './plan';
 import type { Sink, Surface } from './sink';
 import { WebCodecsSink } from './webcodecs';
@@ -35,7 +35,7 @@ export interface LiveView {
 export interface StreamAddress {
   /** Absolute address of the socket, token included. */
   socket: string;
-  /** Absolute address of the picture stream. */
+  /** Absolute address of the newest picture. */
   pictures: string;
 }
 
@@ -182,12 +182,29 @@ export class LivePlayer {
   }
 
   #openPictures(address: string, plan: Plan): void {
-    const url = new URL(address);
-    url.searchParams.set('quality', plan.quality);
-    this.#pictures = new Pictures(this.#input.surface, url.toString(), {
-      heard: () => this.#happen({ type: 'heard', now: Date.now() }),
-      shown: () => this.#shown(0),
-      failed: () => this.#failed('closed'),
+    const { canvas } = this.#input.surface;
+    const of = (signed: string): string => {
+      const url = new URL(signed);
+      url.searchParams.set('quality', plan.quality);
+      return url.href;
+    };
+    // What a socket said before does not describe these.
+    this.#start = null;
+    this.#pictures = new Pictures({
+      address: of(address),
+      renew: async () => of((await this.#input.address()).pictures),
+      draw: (picture) => drawOn(canvas, picture),
+      listener: {
+        heard: (bytes) => {
+          this.#meter.received(Date.now(), bytes);
+          this.#happen({ type: 'heard', now: Date.now() });
+        },
+        // Whether the first is old only its own time tells; later ones are new when they come.
+        shown: (capturedMs, first) => this.#shown(capturedMs, first && capturedMs > 0 ? capturedMs : undefined),
+        none: () => this.#happen({ type: 'standing', now: Date.now() }),
+        gone: () => this.#happen({ type: 'closed', code: CLOSE_CHANNEL_REMOVED, now: Date.now() }),
+        failed: () => this.#failed('closed'),
+      },
     });
   }
 
@@ -250,10 +267,10 @@ export class LivePlayer {
     sink.feed(frame);
   }
 
-  #shown(captureMs: number): void {
+  #shown(captureMs: number, takenAt?: number): void {
     const now = Date.now();
     this.#meter.shown(now, captureMs);
-    this.#happen({ type: 'picture', now });
+    this.#happen({ type: 'picture', now, ...(takenAt === undefined ? {} : { at: takenAt }) });
   }
 
   #failed(trouble: Trouble): void {

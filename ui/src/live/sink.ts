@@ -22,7 +22,6 @@ export interface SinkListener {
 export interface Surface {
   canvas: HTMLCanvasElement;
   video: HTMLVideoElement;
-  image: HTMLImageElement;
 }
 
 /** Paints a picture of a source that has one; the canvas takes its size. */

@@ -12,20 +12,27 @@ const camera: Camera = {
 
 describe('tileStatus', () => {
   it('says nothing over a picture that plays, whatever the camera says', () => {
-    const status = tileStatus({ ...camera, state: 'connecting' }, null, { ...INITIAL, phase: 'playing' });
+    const status = tileStatus({ ...camera, state: 'connecting' }, null, { ...INITIAL, phase: 'playing', pictureAt: 1_000 }, 2_000);
     expect(status).toMatchObject({ state: 'playing', tone: 'ok', title: null });
+  });
+  it('does not call a dead camera live because its last picture is still there', () => {
+    const view = { ...INITIAL, phase: 'playing', pictureAt: 1_000 } as const;
+    expect(tileStatus({ ...camera, state: 'failed' }, 'Wrong password', view, 7_000)).toMatchObject({ state: 'failed', tone: 'bad', title: 'Wrong password' });
+    expect(tileStatus({ ...camera, state: 'waiting' }, null, view, 7_000)).toMatchObject({ state: 'waiting', tone: 'warn', title: texts.lost });
+    expect(tileStatus(camera, null, view, 7_000)).toMatchObject({ state: 'playing', tone: 'warn' });
+    expect(tileStatus({ ...camera, state: 'failed' }, 'Wrong password', { ...view, phase: 'standing' }, 1_500).state).toBe('failed');
   });
   it("prefers the camera's reason to the player's", () => {
     const retryAt = '2026-11-21T08:00:05Z';
-    const status = tileStatus({ ...camera, state: 'waiting', retry_at: retryAt }, 'Does not answer', { ...INITIAL, phase: 'retrying', trouble: 'silent', retryAt: 1 });
+    const status = tileStatus({ ...camera, state: 'waiting', retry_at: retryAt }, 'Does not answer', { ...INITIAL, phase: 'retrying', trouble: 'silent', retryAt: 1 }, 0);
     expect(status).toMatchObject({ state: 'waiting', title: 'Does not answer', retryAt: Date.parse(retryAt) });
-    const failed = tileStatus({ ...camera, state: 'failed', reason: { code: 'auth_refused', message: 'm' } }, 'Wrong password', { ...INITIAL, phase: 'standing' });
+    const failed = tileStatus({ ...camera, state: 'failed', reason: { code: 'auth_refused', message: 'm' } }, 'Wrong password', { ...INITIAL, phase: 'standing' }, 0);
     expect(failed).toMatchObject({ state: 'failed', tone: 'bad', title: 'Wrong password', detail: 'm' });
   });
   it("falls back to the player's when the camera is fine", () => {
-    expect(tileStatus(camera, null, { ...INITIAL, phase: 'retrying', trouble: 'closed', retryAt: 9 })).toMatchObject({ title: texts.lost, retryAt: 9 });
-    expect(tileStatus(camera, null, { ...INITIAL, phase: 'connecting' })).toMatchObject({ busy: true });
-    expect(tileStatus(undefined, null, { ...INITIAL, phase: 'connecting' }).state).toBe('gone');
+    expect(tileStatus(camera, null, { ...INITIAL, phase: 'retrying', trouble: 'closed', retryAt: 9 }, 0)).toMatchObject({ title: texts.lost, retryAt: 9 });
+    expect(tileStatus(camera, null, { ...INITIAL, phase: 'connecting' }, 0)).toMatchObject({ busy: true });
+    expect(tileStatus(undefined, null, { ...INITIAL, phase: 'connecting' }, 0).state).toBe('gone');
   });
 });
 

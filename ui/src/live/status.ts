@@ -22,27 +22,31 @@ export interface TileStatus {
   busy: boolean;
 }
 
-type Seen = Pick<LiveState, 'phase' | 'trouble' | 'retryAt'>;
+type Seen = Pick<LiveState, 'phase' | 'trouble' | 'retryAt' | 'pictureAt'>;
 
 /** The camera knows better than the player why there is no picture. */
-export function tileStatus(camera: Camera | undefined, reason: string | null, view: Seen): TileStatus {
+export function tileStatus(camera: Camera | undefined, reason: string | null, view: Seen, now: number): TileStatus {
   const none = { title: null, detail: null, retryAt: null, busy: false };
   if (view.phase === 'gone' || !camera) {
     return { ...none, state: 'gone', tone: 'neutral', title: texts.gone };
   }
   if (view.phase === 'stopped') return { ...none, state: 'paused', tone: 'neutral', title: texts.paused };
-  if (view.phase === 'playing') return { ...none, state: 'playing', tone: 'ok' };
+  const fresh = view.pictureAt !== null && now - view.pictureAt <= OLD_PICTURE_MS;
+  if (view.phase === 'playing' && fresh) return { ...none, state: 'playing', tone: 'ok' };
   switch (camera.state) {
     case 'failed':
       return { ...none, state: 'failed', tone: 'bad', title: reason, detail: camera.reason?.message ?? null, retryAt: at(camera.retry_at) };
     case 'waiting':
       return { ...none, state: 'waiting', tone: 'warn', title: reason ?? texts.lost, detail: null, retryAt: at(camera.retry_at) };
     case 'connecting':
+      if (view.phase === 'playing') break;
       return { ...none, state: 'connecting', tone: 'accent', title: texts.connecting, busy: true };
     case 'idle':
     case 'streaming':
       break;
   }
+  // It has not been given up yet, but nobody should take it for fine.
+  if (view.phase === 'playing') return { ...none, state: 'playing', tone: 'warn' };
   if (view.phase === 'retrying') {
     const title = view.trouble === 'silent' ? texts.silent : view.trouble === 'refused' ? texts.refused : texts.lost;
     return { ...none, state: 'waiting', tone: 'warn', title, retryAt: view.retryAt };
