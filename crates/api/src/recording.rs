@@ -42,6 +42,11 @@ pub struct Segment {
     pub codecs: String,
     /// Footage before this segment is in the same uninterrupted run.
     pub continues: bool,
+    /// Number of its uninterrupted run; of two recordings of the same time, as after a clock set
+    /// back, the later one has the larger. Absent when not known, and while it is being written,
+    /// which only the newest run is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<i64>,
     /// Signed URL; absent when the bytes are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,

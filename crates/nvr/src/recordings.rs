@@ -33,11 +33,26 @@ fn start_of(name: &str) -> Option<Timestamp> {
     plain.then(|| digits.parse().ok().map(Timestamp::from_ms))?
 }
 
-/// A page of segments: rows, perhaps the one being written, and whether there are more.
+/// A page of segments in order of start, also those without a row, and whether there are more.
 struct Found {
     rows: Vec<RecordingRow>,
-    open: Option<OpenSegment>,
     next: Option<String>,
+}
+
+/// As a row will say it once there is one.
+fn unlisted(open: OpenSegment) -> RecordingRow {
+    RecordingRow {
+        id: 0,
+        start: open.start,
+        end: open.end,
+        bytes: open.bytes,
+        state: SegmentState::Open,
+        codecs: open.codecs,
+        continues: open.continues,
+        run: None,
+        local: true,
+        object_key: None,
+    }
 }
 
 impl Nvr {
@@ -51,39 +66,37 @@ impl Nvr {
     ) -> Result<Found> {
         let window = Range::checked(start, end)?;
         let (limit, after) = (limit(asked_limit)?, after(asked_after)?);
-        // Before the rows: one that is closed in between is then in both, never in neither.
-        let open = self.open_segment(channel);
+        // Before the rows: one that gets its row in between is then in both, never in neither,
+        // because the worker tells of it until its row is written.
+        let open = self.open_segments(channel);
         let page = self
             .store
             .recordings(channel.clone(), window, after, limit)
             .await?;
-        let last = page.rows.last().map(|r| r.start);
-        let next = |at: Option<Timestamp>| at.map(|t| t.ms().to_string());
-        let open = open.filter(|o| {
-            !page.more
-                && o.start < end
-                && o.end > start
-                && after.is_none_or(|a| o.start > a)
-                && !page.rows.iter().any(|r| r.start == o.start)
-        });
-        let full = page.rows.len() >= limit as usize;
-        Ok(if page.more || (full && open.is_some()) {
-            Found {
-                rows: page.rows,
-                open: None,
-                next: next(last),
-            }
-        } else {
-            Found {
-                rows: page.rows,
-                open,
-                next: None,
-            }
-        })
+        let mut rows = page.rows;
+        // Where rows go on after this page, later ones belong to the next.
+        let until = rows.last().map(|r| r.start).filter(|_| page.more);
+        let open: Vec<_> = open
+            .into_iter()
+            .filter(|o| {
+                o.start < end
+                    && o.end > start
+                    && after.is_none_or(|a| o.start > a)
+                    && until.is_none_or(|u| o.start < u)
+                    && !rows.iter().any(|r| r.start == o.start)
+            })
+            .collect();
+        rows.extend(open.into_iter().map(unlisted));
+        rows.sort_by_key(|r| r.start);
+        let more = page.more || rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| more).map(|r| r.start.ms().to_string());
+        Ok(Found { rows, next })
     }
 
-    fn open_segment(&self, channel: &ChannelId) -> Option<OpenSegment> {
-        self.links().ok()?.worker.open_segment(channel)
+    fn open_segments(&self, channel: &ChannelId) -> Vec<OpenSegment> {
+        let links = self.links().ok();
+        links.map_or_else(Vec::new, |l| l.worker.open_segments(channel))
     }
 
     /// Signed URL of a segment. `owner` is the camera's id, or the channel's when no camera is
@@ -114,11 +127,14 @@ impl Nvr {
             .await?;
         let now = self.clock_now();
         let url = |start| self.segment_url(input.camera_id.as_str(), start, now);
-        let mut items: Vec<_> = found
+        let items: Vec<_> = found
             .rows
             .into_iter()
             .map(|row| Segment {
-                id: row.id.to_string(),
+                id: match row.state {
+                    SegmentState::Open => String::new(),
+                    _ => row.id.to_string(),
+                },
                 camera_id: input.camera_id.clone(),
                 name: format!("{}.mp4", row.start.ms()),
                 start: row.start,
@@ -127,21 +143,10 @@ impl Nvr {
                 state: row.state,
                 codecs: row.codecs,
                 continues: row.continues,
+                run: row.run,
                 url: row.local.then(|| url(row.start)),
             })
             .collect();
-        items.extend(found.open.map(|open| Segment {
-            id: String::new(),
-            camera_id: input.camera_id.clone(),
-            name: format!("{}.mp4", open.start.ms()),
-            start: open.start,
-            end: open.end,
-            bytes: open.bytes,
-            state: SegmentState::Open,
-            codecs: open.codecs,
-            continues: open.continues,
-            url: Some(url(open.start)),
-        }));
         Ok(Page {
             items,
             next: found.next,
@@ -164,7 +169,7 @@ impl Nvr {
             .camera
             .as_ref()
             .map_or(input.id.as_str(), CameraId::as_str);
-        let mut items: Vec<_> = found
+        let items: Vec<_> = found
             .rows
             .into_iter()
             .map(|row| Recording {
@@ -176,14 +181,6 @@ impl Nvr {
                 url: row.local.then(|| self.segment_url(owner, row.start, now)),
             })
             .collect();
-        items.extend(found.open.map(|open| Recording {
-            channel_id: input.id.clone(),
-            time_start: open.start,
-            time_end: open.end,
-            s3_path: None,
-            status: SegmentState::Open,
-            url: Some(self.segment_url(owner, open.start, now)),
-        }));
         Ok(Page {
             items,
             next: found.next,
@@ -193,7 +190,7 @@ impl Nvr {
     pub(crate) async fn overview(&self, input: TimelineQuery) -> Result<Timeline> {
         let window = Range::checked(input.start, input.end)?;
         let now = self.clock_now();
-        let open = self.open_segment(&input.id);
+        let open = self.open_segments(&input.id);
         let mut timeline = self
             .store
             .timeline(input.id.clone(), window, now, open)
@@ -256,10 +253,11 @@ impl Nvr {
             return Err(none());
         }
         let is_open = || {
-            self.open_segment(&channel)
-                .is_some_and(|open| open.start == start)
+            let open = self.open_segments(&channel);
+            open.iter().any(|open| open.start == start)
         };
-        // Asked again after the rows, for one that is closed or begun in between.
+        // Asked again after the rows, for one that is begun in between; one that is closed stays
+        // among these until it has its row.
         if is_open() {
             return Ok((channel, start, SegmentState::Open));
         }

@@ -20,8 +20,8 @@ function setUp(replies: Reply[]) {
   let renewed = 0;
   const input: PicturesInput = {
     address: 'http://r/jpeg?token=0',
-    renew: async () => `http://r/jpeg?token=${++renewed}`,
-    draw: async () => undefined,
+    renew: () => Promise.resolve(`http://r/jpeg?token=${++renewed}`),
+    draw: () => Promise.resolve(),
     listener: {
       heard: () => undefined,
       shown: (captured, first) => told.push(`shown ${captured}${first ? ' first' : ''}`),
@@ -101,7 +101,7 @@ describe('Pictures', () => {
     const { asked, told, input } = setUp([]);
     vi.stubGlobal('fetch', (address: string, { signal }: { signal: AbortSignal }) => {
       asked.push({ address, at: Date.now(), signal });
-      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(new DOMException('ended', 'AbortError'))));
     });
     new Pictures(input);
     await vi.advanceTimersByTimeAsync(9_900);
