@@ -8,11 +8,13 @@ mod data_dir;
 mod demo;
 pub mod logging;
 mod run_file;
+mod signals;
 mod system;
 
 pub use config::{Config, ConfigError, Given};
 pub use data_dir::{DataDir, DataDirError, default_data_dir};
 pub use run_file::RunFile;
+pub use signals::Signals;
 pub use system::{StartError, System};
 
 /// Version of the program.

@@ -1,7 +1,6 @@
 //! `orield`: the recorder without a window, and the commands beside it.
 
 mod command;
-mod signals;
 
 use std::process::ExitCode;
 

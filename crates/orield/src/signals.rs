@@ -1,17 +1,54 @@
 //! Being told to stop, on each system.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// One key press reaches a program twice when its parent passes on what the terminal sent to
+/// all. Within this both are one wish.
+const SAME_WISH: Duration = Duration::from_millis(500);
+
 /// Wishes to stop, one by one.
-pub(crate) struct Signals(system::Signals);
+pub struct Signals {
+    system: system::Signals,
+    wishes: Wishes,
+}
 
 impl Signals {
-    /// Listens from now on; the default action no longer happens.
-    pub(crate) fn listen() -> std::io::Result<Self> {
-        system::Signals::listen().map(Self)
+    /// Listens from now on; the default action no longer happens. Call it within a runtime.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            system: system::Signals::listen()?,
+            wishes: Wishes::default(),
+        })
     }
 
     /// The next wish.
-    pub(crate) async fn next(&mut self) {
-        self.0.next().await;
+    pub async fn next(&mut self) {
+        loop {
+            self.system.next().await;
+            if self.wishes.is_new(Instant::now()) {
+                return;
+            }
+        }
+    }
+}
+
+/// Tells wishes from echoes.
+#[derive(Default)]
+struct Wishes {
+    last: Option<Instant>,
+}
+
+impl Wishes {
+    fn is_new(&mut self, now: Instant) -> bool {
+        let new = self
+            .last
+            .is_none_or(|last| now.duration_since(last) > SAME_WISH);
+        if new {
+            self.last = Some(now);
+        }
+        new
     }
 }
 
@@ -77,5 +114,23 @@ mod system {
                 _ = self.shutdown.recv() => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_echo_is_no_second_wish_and_patience_is_not_tried() {
+        let mut wishes = Wishes::default();
+        let begin = Instant::now();
+        let at = |ms| begin + Duration::from_millis(ms);
+        assert!(wishes.is_new(at(0)));
+        assert!(!wishes.is_new(at(1)));
+        // Echoes do not push the moment away from which a wish counts.
+        assert!(!wishes.is_new(at(400)));
+        assert!(wishes.is_new(at(600)));
+        assert!(!wishes.is_new(at(1000)));
     }
 }

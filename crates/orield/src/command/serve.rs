@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use orield::{Config, Given, System};
+use orield::{Config, Given, Signals, System};
 use tracing::{info, warn};
 
-use crate::{command::say, signals::Signals};
+use crate::command::say;
 
 /// Runs a recorder until it is told to stop.
 pub(crate) async fn run(given: Given) -> anyhow::Result<ExitCode> {
