@@ -60,6 +60,15 @@ impl DataDir {
         }
     }
 
+    /// Whether a recorder has this folder now.
+    pub fn is_taken(path: &Path) -> bool {
+        // Opened and not made: looking leaves nothing behind.
+        File::open(path.join("lock")).is_ok_and(|lock| {
+            // Shared, so that two who look at once do not take each other for a recorder.
+            matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+        })
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -120,12 +129,15 @@ mod tests {
     fn one_at_a_time_and_free_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
+        assert!(!DataDir::is_taken(&path));
         let first = DataDir::take(&path).unwrap();
+        assert!(DataDir::is_taken(&path));
         assert!(matches!(
             DataDir::take(&path),
             Err(DataDirError::InUse { .. })
         ));
         drop(first);
+        assert!(!DataDir::is_taken(&path));
         DataDir::take(&path).unwrap();
     }
 }

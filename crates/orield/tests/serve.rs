@@ -112,6 +112,15 @@ impl Recorder {
         assert!(status.unwrap().success());
     }
 
+    /// Both at once.
+    #[cfg(unix)]
+    fn signal_twice(&self, first: &str, second: &str) {
+        let pid = self.child.id();
+        let line = format!("kill {first} {pid}; kill {second} {pid}");
+        let status = Command::new("sh").args(["-c", &line]).status();
+        assert!(status.unwrap().success());
+    }
+
     /// Ends it and gives its log.
     fn end(mut self) -> String {
         #[cfg(unix)]
@@ -172,6 +181,22 @@ fn a_link_signs_in_once_and_a_new_one_again() {
 }
 
 #[test]
+fn the_token_is_not_shown_to_whoever_has_the_port_of_a_recorder_that_crashed() {
+    let data = tempfile::tempdir().unwrap();
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = stranger.local_addr().unwrap();
+    let left = format!("{{\"base_url\":\"http://{address}\",\"pid\":1}}");
+    std::fs::write(data.path().join("run.json"), left).unwrap();
+    std::fs::write(data.path().join("lock"), "").unwrap();
+    let output = run(data.path(), &["link"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("does not run"), "{said}");
+    stranger.set_nonblocking(true).unwrap();
+    assert!(stranger.accept().is_err(), "somebody knocked");
+}
+
+#[test]
 fn a_second_recorder_on_the_same_folder_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let recorder = Recorder::start(data.path());
@@ -206,6 +231,19 @@ fn told_to_stop_it_ends_in_order_and_starts_again_on_the_same_data() {
     assert_eq!(stdout(&run(data.path(), &["token"])), token);
     let check = stdout(&run(data.path(), &["check"]));
     assert!(check.contains("All is well."), "{check}");
+}
+
+#[cfg(unix)]
+#[test]
+fn one_key_press_that_arrives_twice_is_one_wish() {
+    let data = tempfile::tempdir().unwrap();
+    let mut recorder = Recorder::start(data.path());
+    let idle = TcpStream::connect(&recorder.address).unwrap();
+    recorder.signal_twice("-INT", "-TERM");
+    assert_eq!(recorder.wait().code(), Some(0));
+    drop(idle);
+    let log = recorder.log.join().unwrap();
+    assert!(log.contains("late=[]"), "{log}");
 }
 
 #[test]

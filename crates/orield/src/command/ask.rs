@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use oriel_api::Secret;
-use orield::{Config, RunFile};
+use orield::{Config, DataDir, RunFile};
 
 use crate::command::{Folder, say};
 
@@ -29,7 +29,11 @@ pub(crate) async fn token(folder: Folder) -> anyhow::Result<ExitCode> {
 /// Asks the running recorder for a link.
 pub(crate) async fn link(folder: Folder) -> anyhow::Result<ExitCode> {
     let config = folder.resolve()?;
-    let Some(run) = RunFile::read(&config.data) else {
+    // A file that a crash left behind names a port that may be anybody's by now.
+    let run = DataDir::is_taken(&config.data)
+        .then(|| RunFile::read(&config.data))
+        .flatten();
+    let Some(run) = run else {
         bail!(
             "Oriel does not run on {}. Start it with `orield serve`.",
             config.data.display()
