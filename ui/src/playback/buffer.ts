@@ -57,16 +57,22 @@ export class MediaBuffer {
     return found;
   }
 
-  /** Bytes go in so that their zero is at `from`; nothing beyond `until` is taken. Throws QuotaExceededError when full. */
-  async append(bytes: Uint8Array<ArrayBuffer>, from: number, until: number | null, signal: AbortSignal): Promise<void> {
+  /** Bytes go in so that their zero is at `from`; nothing outside of the window is taken. Throws QuotaExceededError when full. */
+  async append(bytes: Uint8Array<ArrayBuffer>, from: number, window: { from: number | null; until: number | null }, signal: AbortSignal): Promise<void> {
     const buffer = await this.#idle(signal);
     const offset = this.seconds(from);
     if (buffer.timestampOffset !== offset) {
       buffer.abort();
       buffer.timestampOffset = offset;
     }
-    const end = until === null ? Number.POSITIVE_INFINITY : this.seconds(until);
-    if (buffer.appendWindowEnd !== end) buffer.appendWindowEnd = end;
+    const begin = window.from === null ? 0 : this.seconds(window.from);
+    const end = window.until === null ? Number.POSITIVE_INFINITY : this.seconds(window.until);
+    if (buffer.appendWindowStart !== begin || buffer.appendWindowEnd !== end) {
+      // The start must lie before the end at every step.
+      buffer.appendWindowStart = 0;
+      buffer.appendWindowEnd = end;
+      buffer.appendWindowStart = begin;
+    }
     buffer.appendBuffer(bytes);
     await happened(buffer, 'updateend', 'error', signal);
     if (this.#video.error) throw new BufferRefused(this.#video.error.message);

@@ -7,7 +7,7 @@ import { Footage, type FootageSource } from './footage';
 import type { Piece } from './mp4';
 import { SilenceFiller } from './silence';
 import {
-  GAP_MS, aheadTarget, families, isHeld, jumpTo, mimeOf, nextStart, previousStart, secondsAhead, trimTo, type Part,
+  GAP_MS, aheadTarget, families, isHeld, jumpTo, mimeOf, nextStart, previousStart, secondsAhead, trimTo, type Choice, type Part,
 } from './stitch';
 
 export type PlayState =
@@ -34,6 +34,8 @@ export interface PlayView {
   at: number | null;
   /** The part that cannot be played, when unsupported. */
   unsupported: Part | null;
+  /** Which of two recordings of this time plays; null where there is one. */
+  doubled: Choice | null;
 }
 
 export interface EngineListener {
@@ -143,6 +145,14 @@ export class PlaybackEngine {
     if (next !== null) this.seek(next);
   }
 
+  /** Which recording plays where there are two of the same time. */
+  choose(choice: Choice): void {
+    if (choice === this.#footage.choice) return;
+    this.#footage.choose(choice);
+    const at = this.at;
+    if (at !== null) this.#begin(at);
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#running?.abort();
@@ -192,7 +202,7 @@ export class PlaybackEngine {
       await pause(END_POLL_MS * 3, signal);
       part = await this.#footage.at(ms, signal);
     }
-    let from = Math.max(ms, part.start);
+    let from = Math.max(ms, part.from);
     for (;;) {
       if (!MediaSource.isTypeSupported(mimeOf(part.codecs))) {
         this.#phase = 'unsupported';
@@ -205,9 +215,9 @@ export class PlaybackEngine {
       const next = await this.#feedRun(part, from, signal);
       // Other tracks or codecs: play to the end of these, then begin anew.
       await this.#playedOut(signal);
-      this.#said(this.at ?? from, next.start);
+      this.#said(this.at ?? from, next.from);
       part = next;
-      from = next.start;
+      from = next.from;
     }
   }
 
@@ -251,7 +261,7 @@ export class PlaybackEngine {
       if (families(next.codecs) !== this.#family || !MediaSource.isTypeSupported(mimeOf(next.codecs))) return next;
       if (this.#buffer && !this.#buffer.reaches(next.end)) return next;
       part = next;
-      at = next.start;
+      at = next.from;
     }
   }
 
@@ -291,8 +301,11 @@ export class PlaybackEngine {
       const buffer = this.#buffer;
       if (!buffer) throw new BufferRefused('the buffer is gone');
       try {
-        const cut = part.until < part.end && !part.open ? part.until : null;
-        await buffer.append(bytes, part.start, cut, signal);
+        const window = {
+          from: part.from > part.start ? part.from : null,
+          until: part.until < part.end && !part.open ? part.until : null,
+        };
+        await buffer.append(bytes, part.start, window, signal);
         return;
       } catch (error) {
         if (!(error instanceof DOMException) || error.name !== 'QuotaExceededError') throw error;
@@ -368,7 +381,12 @@ export class PlaybackEngine {
   }
 
   #publish(): void {
-    this.#listener.view({ state: this.#state(), at: this.at, unsupported: this.#unsupported });
+    this.#listener.view({ state: this.#state(), at: this.at, unsupported: this.#unsupported, doubled: this.#doubled() });
+  }
+
+  #doubled(): Choice | null {
+    const at = this.at;
+    return at !== null && this.#footage.isDoubled(at) ? this.#footage.choice : null;
   }
 
   #state(): PlayState {

@@ -7,7 +7,7 @@ const fragment = [...box('moof', 16), ...box('mdat', 24)];
 const file = [...box('ftyp', 16), ...box('moov', 24), ...fragment, ...fragment, ...fragment];
 const HEAD = 40;
 
-const part: Part = { start: 0, end: 3_000, until: 3_000, bytes: file.length, open: false, codecs: 'avc1.64001f', url: 'http://x/a' };
+const part: Part = { start: 0, end: 3_000, run: 1, from: 0, until: 3_000, bytes: file.length, open: false, codecs: 'avc1.64001f', url: 'http://x/a' };
 
 interface Told {
   ends: number[];

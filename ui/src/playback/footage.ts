@@ -2,7 +2,7 @@
 
 import { call } from '../api/call';
 import { mediaUrl } from '../shell';
-import { merged, partAfter, partAt, toParts, type Part } from './stitch';
+import { arranged, isDoubled, merged, partAfter, partAt, toParts, type Choice, type Part } from './stitch';
 
 /** Where the parts come from; the recorder, or a test. */
 export interface FootageSource {
@@ -50,7 +50,10 @@ const REMEMBER_MS = 60 * 60_000;
 /** The list of parts around the play position, kept fresh. */
 export class Footage {
   readonly #source: FootageSource;
+  /** All that was listed, also what another recording of the same time hides. */
+  #rows: Part[] = [];
   #parts: Part[] = [];
+  #choice: Choice = 'newer';
   #listed: { from: number; to: number; at: number } | null = null;
 
   constructor(source: FootageSource) {
@@ -59,6 +62,21 @@ export class Footage {
 
   get parts(): readonly Part[] {
     return this.#parts;
+  }
+
+  get choice(): Choice {
+    return this.#choice;
+  }
+
+  /** Which recording plays where there are two. */
+  choose(choice: Choice): void {
+    this.#choice = choice;
+    this.#parts = arranged(this.#rows, choice);
+  }
+
+  /** Whether two recordings hold a moment. */
+  isDoubled(ms: number): boolean {
+    return isDoubled(this.#rows, ms);
   }
 
   /** The part to begin with at a moment, null when there is no footage from there on. */
@@ -88,7 +106,10 @@ export class Footage {
   /** The same part as the recorder sees it now, null when it is gone. */
   async again(part: Part, signal: AbortSignal): Promise<Part | null> {
     await this.#list(part.start, part.end + WINDOW_MS, signal);
-    return this.#parts.find((p) => p.start === part.start) ?? null;
+    // One that another recording hides by now is still there, and plays as it did.
+    const listed = this.#parts.find((p) => p.start === part.start);
+    const hidden = this.#rows.find((p) => p.start === part.start);
+    return listed ?? (hidden ? { ...hidden, from: part.from, until: part.until } : null);
   }
 
   async #covering(ms: number, signal: AbortSignal): Promise<void> {
@@ -105,8 +126,9 @@ export class Footage {
   async #list(from: number, to: number, signal: AbortSignal): Promise<void> {
     const fresh = await this.#source.parts(from, to, signal);
     signal.throwIfAborted();
-    const near = this.#parts.filter((p) => p.end > from - REMEMBER_MS && p.start < to + REMEMBER_MS);
-    this.#parts = merged(near, fresh, from, to);
+    const near = this.#rows.filter((p) => p.end > from - REMEMBER_MS && p.start < to + REMEMBER_MS);
+    this.#rows = merged(near, fresh, from, to);
+    this.#parts = arranged(this.#rows, this.#choice);
     this.#listed = { from, to, at: Date.now() };
   }
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Segment } from '../api/types';
 import {
-  aheadTarget, answerOf, families, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
+  aheadTarget, answerOf, arranged, families, isDoubled, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
   previousStart, secondsAhead, toParts, trimTo, type Part,
 } from './stitch';
 
 function part(start: number, end: number, more: Partial<Part> = {}): Part {
-  return { start, end, until: end, bytes: 1_000_000, open: false, codecs: 'avc1.640028,mp4a.40.2', url: `/${start}`, ...more };
+  return { start, end, run: 1, from: start, until: end, bytes: 1_000_000, open: false, codecs: 'avc1.640028,mp4a.40.2', url: `/${start}`, ...more };
 }
 
 function row(start: number, end: number, state: Segment['state'], url: string | null): Segment {
@@ -18,13 +18,52 @@ function row(start: number, end: number, state: Segment['state'], url: string | 
 }
 
 describe('toParts', () => {
-  it('sorts, and tells open and missing ones', () => {
-    const parts = toParts([row(60_000, 75_000, 'open', '/c'), row(0, 30_000, 'local', '/a'), row(30_000, 60_000, 'missing', null)], (p) => `http://x${p}`);
+  it('tells open and missing ones', () => {
+    const parts = arranged(toParts([row(60_000, 75_000, 'open', '/c'), row(0, 30_000, 'local', '/a'), row(30_000, 60_000, 'missing', null)], (p) => `http://x${p}`));
     expect(parts.map((p) => [p.start, p.open, p.url])).toEqual([[0, false, 'http://x/a'], [30_000, false, null], [60_000, true, 'http://x/c']]);
   });
-  it('cuts footage recorded twice, not borders that differ by rounding', () => {
-    const parts = toParts([row(0, 30_001, 'local', '/a'), row(30_000, 60_000, 'local', '/b'), row(45_000, 70_000, 'local', '/c')], (p) => p);
+  it('cuts footage of unknown runs, not borders that differ by rounding', () => {
+    const parts = arranged(toParts([row(0, 30_001, 'local', '/a'), row(30_000, 60_000, 'local', '/b'), row(45_000, 70_000, 'local', '/c')], (p) => p));
     expect(parts.map((p) => p.until)).toEqual([30_001, 45_000, 70_000]);
+  });
+});
+
+describe('two recordings of the same time', () => {
+  // A clock set back by 40 s while the second half of run 1 was over: run 2 begins at 50 s.
+  const run = (n: number, from: number, to: number, step: number): Part[] =>
+    Array.from({ length: (to - from) / step }, (_, i) => part(from + i * step, from + (i + 1) * step, { run: n, url: `/${n}-${i}` }));
+  const first = run(1, 0, 90_000, 30_000);
+  const second = run(2, 50_000, 74_000, 12_000);
+  const both = [...first, ...second];
+  const played = (parts: readonly Part[]): unknown[] => parts.map((p) => [p.run, p.from, p.until]);
+
+  it('plays the later run as a whole, and the other before and after it', () => {
+    expect(played(arranged(both))).toEqual([[1, 0, 30_000], [1, 30_000, 50_000], [2, 50_000, 62_000], [2, 62_000, 74_000], [1, 74_000, 90_000]]);
+  });
+  it('plays the earlier run as a whole when asked to', () => {
+    expect(played(arranged(both, 'older'))).toEqual([[1, 0, 30_000], [1, 30_000, 60_000], [1, 60_000, 90_000]]);
+  });
+  it('goes from part to part without coming back', () => {
+    for (const choice of ['newer', 'older'] as const) {
+      const parts = arranged(both, choice);
+      let at = partAt(parts, 0);
+      const seen: number[] = [];
+      while (at && seen.length < 10) {
+        seen.push(at.from);
+        at = partAfter(parts, at);
+      }
+      expect(seen).toEqual(parts.map((p) => p.from));
+    }
+  });
+  it('does not run into the other while it is still being written', () => {
+    const open = part(62_000, 70_000, { run: Number.POSITIVE_INFINITY, open: true });
+    expect(played(arranged([...first, ...run(2, 50_000, 62_000, 12_000), open])).at(-1)).toEqual([Number.POSITIVE_INFINITY, 62_000, 70_000]);
+  });
+  it('is told where it is so, borders excepted', () => {
+    expect([isDoubled(both, 40_000), isDoubled(both, 55_000), isDoubled(both, 80_000), isDoubled(first, 30_000)]).toEqual([false, true, false, false]);
+  });
+  it('does not turn the borders of a run into cuts', () => {
+    expect(played(arranged([part(0, 30_001), part(30_000, 60_000, { run: Number.POSITIVE_INFINITY, open: true })]))[0]).toEqual([1, 0, 30_001]);
   });
 });
 

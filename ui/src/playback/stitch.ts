@@ -7,7 +7,11 @@ import type { Segment } from '../api/types';
 export interface Part {
   start: number;
   end: number;
-  /** Where the next part cuts this one off; the end otherwise. */
+  /** Its run; the larger was recorded later. */
+  run: number;
+  /** Where it begins to play: its start, or the end of another recording of the same time. */
+  from: number;
+  /** Where another part cuts this one off; the end otherwise. */
   until: number;
   bytes: number;
   /** Still being written. */
@@ -17,38 +21,87 @@ export interface Part {
   url: string | null;
 }
 
-/** Rows of the recorder as parts, oldest first. */
+/** Rows of the recorder as parts. */
 export function toParts(rows: readonly Segment[], absolute: (path: string) => string): Part[] {
-  return arranged(
-    rows.map((row) => ({
-      start: Date.parse(row.start),
-      end: Date.parse(row.end),
-      until: Date.parse(row.end),
-      bytes: row.bytes,
-      open: row.state === 'open',
-      codecs: row.codecs,
-      url: row.state !== 'missing' && row.url ? absolute(row.url) : null,
-    })),
-  );
+  return rows.map((row) => ({
+    start: Date.parse(row.start),
+    end: Date.parse(row.end),
+    // Only the newest run is being written; what no run is known of gives way.
+    run: row.run ?? (row.state === 'open' ? Number.POSITIVE_INFINITY : -1),
+    from: Date.parse(row.start),
+    until: Date.parse(row.end),
+    bytes: row.bytes,
+    open: row.state === 'open',
+    codecs: row.codecs,
+    url: row.state !== 'missing' && row.url ? absolute(row.url) : null,
+  }));
 }
 
 /** A newer list over an older one: same start, newer wins. What the newer list covers and lacks is gone. */
 export function merged(old: readonly Part[], fresh: readonly Part[], from: number, to: number): Part[] {
   const kept = old.filter((p) => p.end <= from || p.start >= to);
   const starts = new Set(fresh.map((p) => p.start));
-  return arranged([...kept.filter((p) => !starts.has(p.start)), ...fresh]);
+  return [...kept.filter((p) => !starts.has(p.start)), ...fresh].sort((a, b) => a.start - b.start);
 }
 
-function arranged(parts: readonly Part[]): Part[] {
+/** Which recording of a time plays where there are two, as after a clock set back. */
+export type Choice = 'newer' | 'older';
+
+interface Span {
+  from: number;
+  until: number;
+}
+
+/**
+ * What plays of each part, oldest first. Where runs overlap, one of them plays as a whole instead
+ * of both by turns; parts of which nothing is left are left out.
+ */
+export function arranged(parts: readonly Part[], choice: Choice = 'newer'): Part[] {
+  const sign = choice === 'newer' ? -1 : 1;
+  const ranks = [...new Set(parts.map((p) => p.run))].sort((a, b) => (a < b ? -sign : sign));
+  const taken: Span[] = [];
+  const found: Part[] = [];
+  for (const run of ranks) {
+    const own = cutByNext(parts.filter((p) => p.run === run));
+    for (const part of own) {
+      const rest = remainder(part, taken);
+      if (rest) found.push({ ...part, ...rest });
+    }
+    // What is being written goes on before the next list tells so.
+    for (const p of own) taken.push({ from: p.from, until: p.open ? p.until + OPEN_GROWS_MS : p.until });
+  }
+  return found.sort((a, b) => a.from - b.from);
+}
+
+/** Within a run, or of unknown runs: what begins later cuts what began before. */
+function cutByNext(parts: readonly Part[]): Part[] {
   const sorted = [...parts].sort((a, b) => a.start - b.start);
   return sorted.map((part, i) => {
     const next = sorted[i + 1];
-    // Footage recorded twice over, as after a clock set back: the later recording cuts the earlier.
     const cut = next !== undefined && next.start < part.end - OVERLAP_MS && !part.open;
-    return { ...part, until: cut ? next.start : part.end };
+    return { ...part, from: part.start, until: cut ? next.start : part.end };
   });
 }
 
+/** What others leave of a part: the stretch before them, or the one after; null when nothing. */
+function remainder(part: Part, taken: readonly Span[]): Span | null {
+  let { from, until } = part;
+  for (;;) {
+    const over = taken.find((t) => Math.min(t.until, until) - Math.max(t.from, from) > OVERLAP_MS);
+    if (!over) return { from, until };
+    if (over.from - from > OVERLAP_MS) until = over.from;
+    else if (until - over.until > OVERLAP_MS) from = over.until;
+    else return null;
+  }
+}
+
+/** Whether two runs hold a moment. */
+export function isDoubled(parts: readonly Part[], ms: number): boolean {
+  const there = parts.filter((p) => p.url !== null && ms >= p.start && ms < p.end - OVERLAP_MS);
+  return new Set(there.map((p) => p.run)).size > 1;
+}
+
+const OPEN_GROWS_MS = 60_000;
 /** Borders inside a run differ by rounding; more than this is footage recorded twice. */
 const OVERLAP_MS = 200;
 /** Less than this between two parts is a border, not a gap. */
@@ -60,7 +113,7 @@ export function partAt(parts: readonly Part[], ms: number): Part | null {
 }
 
 export function partAfter(parts: readonly Part[], part: Part): Part | null {
-  return parts.find((p) => p.start > part.start && p.url !== null) ?? null;
+  return parts.find((p) => p.from > part.from && p.url !== null) ?? null;
 }
 
 /** The start of the segment before, or of this one when it has played for a while. */
@@ -68,14 +121,14 @@ export function previousStart(parts: readonly Part[], ms: number): number | null
   const RESTART_MS = 3_000;
   let found: number | null = null;
   for (const part of parts) {
-    if (part.start > ms - RESTART_MS) break;
-    found = part.start;
+    if (part.from > ms - RESTART_MS) break;
+    found = part.from;
   }
   return found;
 }
 
 export function nextStart(parts: readonly Part[], ms: number): number | null {
-  return parts.find((p) => p.start > ms)?.start ?? null;
+  return parts.find((p) => p.from > ms)?.from ?? null;
 }
 
 /** Codec families; parts of the same families share one source buffer, others need a new one. */

@@ -33,6 +33,8 @@ const english = {
   notYet: 'Not yet',
   gap: (length: string) => `No footage for ${length}`,
   skipped: (length: string) => `Skipped ${length} without footage`,
+  doubled: 'Two recordings of this time',
+  doubledHint: 'The clock was set back. 2 is the later recording',
   loading: 'Loading',
   buffering: 'Loading more',
   waiting: 'Waiting for new footage',
