@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use oriel_api::{
-    CameraId, Credentials, ProbeReport, Quality, Reason, ReasonCode, Result, StreamState,
+    CameraId, Credentials, ProbeReport, Quality, Result, StreamState,
     link::{AgentLink, CameraSetup, NvrLink, StreamStatus},
 };
 use oriel_child::Program;
@@ -25,7 +25,7 @@ use tracing::error;
 use crate::{
     look::look,
     publish::Publisher,
-    stream::{Memory, Shared, Stream},
+    stream::{Memory, Shared, Stream, broken},
 };
 
 /// A task that broke is started again after this.
@@ -141,15 +141,11 @@ impl Agent {
 async fn keep(stream: Arc<Stream>) {
     while !stream.cancel.is_cancelled() {
         let inner = tokio::spawn(stream.clone().keep());
-        if let Err(broken) = inner.await {
-            error!(%broken, channel = %stream.channel, "a stream's task broke");
-            let reason = Reason {
-                code: ReasonCode::Internal,
-                message: "A fault in Oriel ended the connection. The log has the cause.".to_owned(),
-            };
+        if let Err(panic) = inner.await {
+            error!(%panic, channel = %stream.channel, "a stream's task broke");
             stream
                 .publisher
-                .state(StreamState::Waiting, Some(reason), None);
+                .state(StreamState::Waiting, Some(broken()), None);
             tokio::select! {
                 () = stream.cancel.cancelled() => {}
                 () = tokio::time::sleep(AFTER_PANIC) => {}

@@ -161,6 +161,9 @@ impl Conversion {
             Status::Waiting {
                 error: Some(error), ..
             } => Some(error.reason.message.clone()),
+            Status::Broken { .. } => {
+                Some("The audio converter broke; the log has the cause.".to_owned())
+            }
             _ => None,
         }
     }

@@ -163,21 +163,21 @@ impl Stream {
     }
 
     fn tell(&self, status: &Status<RunError>) {
-        let Status::Waiting {
-            until,
-            error,
-            lasting,
-        } = status
-        else {
-            return;
+        let (until, reason, lasting) = match status {
+            Status::Waiting {
+                until,
+                error,
+                lasting,
+            } => (until, error.as_ref().map(|e| e.reason.clone()), *lasting),
+            Status::Broken { until } => (until, Some(broken()), false),
+            Status::Running | Status::Stopped => return,
         };
         let wait = until.saturating_duration_since(Instant::now());
-        let reason = error.as_ref().map(|e| e.reason.clone());
         if wait < BRIEF {
             self.publisher.state(StreamState::Connecting, reason, None);
             return;
         }
-        let state = if *lasting {
+        let state = if lasting {
             StreamState::Failed
         } else {
             StreamState::Waiting
@@ -409,6 +409,14 @@ impl Stream {
                 return;
             }
         }
+    }
+}
+
+/// What is told when a task of ours panicked.
+pub(crate) fn broken() -> Reason {
+    Reason {
+        code: ReasonCode::Internal,
+        message: "A fault in Oriel ended the connection. The log has the cause.".to_owned(),
     }
 }
 

@@ -1,4 +1,5 @@
 //! What both engines must do with real cameras in processes of their own.
+#![allow(clippy::unwrap_used, reason = "only tests")]
 
 mod support;
 
@@ -141,7 +142,7 @@ async fn in_step(rig: &Rig) -> SeenRun {
         let seconds = frame.dts as f64 / f64::from(run.format.timescale(frame.track));
         match (frame.track, last_video) {
             (TrackKind::Video, _) => last_video = Some(seconds),
-            (TrackKind::Audio, Some(video)) => worst = worst.max((seconds - video as f64).abs()),
+            (TrackKind::Audio, Some(video)) => worst = worst.max((seconds - video).abs()),
             _ => {}
         }
     }

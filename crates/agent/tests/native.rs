@@ -1,4 +1,5 @@
 //! What only concerns the native engine, the choice of engine, and when a stream is wanted.
+#![allow(clippy::unwrap_used, reason = "only tests")]
 
 mod support;
 

@@ -1,13 +1,16 @@
 //! The one loop that tries again.
 
 use std::{
+    any::Any,
     future::Future,
+    panic::AssertUnwindSafe,
     time::{Duration, Instant},
 };
 
+use futures::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{Ladder, Severity};
 
@@ -33,6 +36,11 @@ pub enum Status<E> {
         /// Whether a person has to act.
         lasting: bool,
     },
+    /// The last attempt panicked, which is a fault of ours; the next begins at `until`.
+    Broken {
+        /// When the next attempt begins.
+        until: Instant,
+    },
     /// Cancelled.
     Stopped,
 }
@@ -53,8 +61,8 @@ pub trait Supervised: Send {
 }
 
 /// Runs a thing again and again until cancelled. `nudge` cuts a wait short and starts the
-/// ladder again: a person changed something. A panic inside an attempt is the caller's to
-/// join; spawn this in a task that is joined.
+/// ladder again: a person changed something. A panic inside an attempt is logged and tried again
+/// like a transient fault; `thing` must bear to be run again after one.
 pub async fn supervise<S: Supervised>(
     name: &str,
     mut thing: S,
@@ -67,27 +75,35 @@ pub async fn supervise<S: Supervised>(
     async {
         while !cancel.is_cancelled() {
             status.send_replace(Status::Running);
-            let attempt = thing.run_once(cancel.child_token()).await;
+            let began = Instant::now();
+            let attempt = AssertUnwindSafe(thing.run_once(cancel.child_token()))
+                .catch_unwind()
+                .await;
             if cancel.is_cancelled() {
+                if let Err(panic) = &attempt {
+                    error!(panic = words(panic.as_ref()), "broke while it was stopped");
+                }
                 break;
             }
-            let severity = attempt
-                .result
-                .as_ref()
-                .err()
-                .map_or(Severity::Transient, |e| thing.severity(e));
-            let wait = ladder.next(severity, attempt.healthy_for);
-            match &attempt.result {
-                Ok(()) => info!(wait_ms = wait.as_millis() as u64, "ended; will start again"),
-                Err(error) => {
-                    warn!(%error, wait_ms = wait.as_millis() as u64, "failed; will try again")
+            let wait = match attempt {
+                Ok(attempt) => {
+                    let (wait, waiting) = judge(&thing, attempt, &mut ladder);
+                    status.send_replace(waiting);
+                    wait
                 }
-            }
-            status.send_replace(Status::Waiting {
-                until: Instant::now() + wait,
-                error: attempt.result.err(),
-                lasting: severity == Severity::Lasting,
-            });
+                Err(panic) => {
+                    let wait = ladder.next(Severity::Transient, began.elapsed());
+                    error!(
+                        panic = words(panic.as_ref()),
+                        wait_ms = wait.as_millis() as u64,
+                        "broke; will try again"
+                    );
+                    status.send_replace(Status::Broken {
+                        until: Instant::now() + wait,
+                    });
+                    wait
+                }
+            };
             tokio::select! {
                 () = cancel.cancelled() => break,
                 () = nudge.notified() => ladder.reset(),
@@ -98,6 +114,39 @@ pub async fn supervise<S: Supervised>(
     }
     .instrument(span)
     .await;
+}
+
+/// How long to wait after an attempt that ended, and what to tell.
+fn judge<S: Supervised>(
+    thing: &S,
+    attempt: Attempt<S::Error>,
+    ladder: &mut Ladder,
+) -> (Duration, Status<S::Error>) {
+    let severity = attempt
+        .result
+        .as_ref()
+        .err()
+        .map_or(Severity::Transient, |e| thing.severity(e));
+    let wait = ladder.next(severity, attempt.healthy_for);
+    match &attempt.result {
+        Ok(()) => info!(wait_ms = wait.as_millis() as u64, "ended; will start again"),
+        Err(error) => warn!(%error, wait_ms = wait.as_millis() as u64, "failed; will try again"),
+    }
+    let waiting = Status::Waiting {
+        until: Instant::now() + wait,
+        error: attempt.result.err(),
+        lasting: severity == Severity::Lasting,
+    };
+    (wait, waiting)
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("unknown")
 }
 
 #[cfg(test)]
@@ -174,5 +223,43 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(40));
         cancel.cancel();
         task.await.unwrap();
+    }
+
+    struct Panicking(Arc<AtomicU32>);
+    impl Supervised for Panicking {
+        type Error = Broken;
+        async fn run_once(&mut self, cancel: CancellationToken) -> Attempt<Broken> {
+            if self.0.fetch_add(1, Ordering::SeqCst) < 2 {
+                panic!("on purpose");
+            }
+            cancel.cancelled().await;
+            Attempt {
+                result: Ok(()),
+                healthy_for: Duration::ZERO,
+            }
+        }
+        fn severity(&self, error: &Broken) -> Severity {
+            error.0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_told_and_tried_again() {
+        let runs = Arc::new(AtomicU32::new(0));
+        let (tx, mut rx) = watch::channel(Status::Stopped);
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn({
+            let (cancel, runs) = (cancel.clone(), runs.clone());
+            async move { supervise("t", Panicking(runs), tx, Arc::new(Notify::new()), cancel).await }
+        });
+        rx.wait_for(|s| matches!(s, Status::Broken { .. }))
+            .await
+            .unwrap();
+        while runs.load(Ordering::SeqCst) < 3 {
+            rx.changed().await.unwrap();
+        }
+        cancel.cancel();
+        task.await.unwrap();
+        assert_eq!(*rx.borrow(), Status::Stopped);
     }
 }

@@ -13,25 +13,30 @@ const RATE: i64 = 5;
 /// Frames from one key frame to the next.
 const GROUP: i64 = 10;
 
+struct TakenRun {
+    anchor: i64,
+    /// Whether each is a key frame, and its time.
+    frames: Vec<(bool, i64)>,
+    ended: Option<ReasonCode>,
+}
+
 #[derive(Default)]
 struct Taken {
-    /// Anchor, frames as `(key, dts)`, and why it ended.
-    runs: Vec<(i64, Vec<(bool, i64)>, Option<ReasonCode>)>,
+    runs: Vec<TakenRun>,
 }
 
 impl Taken {
     /// Wall-clock times of all frames in the order they came.
     fn times(&self) -> Vec<i64> {
-        let of = |(anchor, frames, _): &(i64, Vec<(bool, i64)>, _)| {
-            let anchor = *anchor;
-            let times: Vec<i64> = frames.iter().map(|(_, dts)| anchor + dts / 90).collect();
-            times
+        let of = |run: &TakenRun| {
+            let of_run = run.frames.iter().map(|(_, dts)| run.anchor + dts / 90);
+            of_run.collect::<Vec<_>>()
         };
         self.runs.iter().flat_map(of).collect()
     }
 
     fn reasons(&self) -> Vec<ReasonCode> {
-        self.runs.iter().filter_map(|r| r.2).collect()
+        self.runs.iter().filter_map(|r| r.ended).collect()
     }
 }
 
@@ -46,7 +51,11 @@ impl Keeping {
 
 impl Ingest for Keeping {
     fn open(&self, run: RunOpen) -> Box<dyn RunSink> {
-        self.taken().runs.push((run.anchor.ms(), Vec::new(), None));
+        self.taken().runs.push(TakenRun {
+            anchor: run.anchor.ms(),
+            frames: Vec::new(),
+            ended: None,
+        });
         Box::new(self.clone())
     }
 
@@ -57,13 +66,8 @@ impl Ingest for Keeping {
 
 impl RunSink for Keeping {
     fn push(&mut self, frame: Frame) {
-        let mut taken = self.taken();
-        taken
-            .runs
-            .last_mut()
-            .unwrap()
-            .1
-            .push((frame.key, frame.dts));
+        let runs = &mut self.taken().runs;
+        runs.last_mut().unwrap().frames.push((frame.key, frame.dts));
     }
 
     fn dropped(&self) -> u64 {
@@ -71,7 +75,7 @@ impl RunSink for Keeping {
     }
 
     fn close(self: Box<Self>, reason: Reason, _: Option<f64>) {
-        self.taken().runs.last_mut().unwrap().2 = Some(reason.code);
+        self.taken().runs.last_mut().unwrap().ended = Some(reason.code);
     }
 }
 
@@ -134,8 +138,8 @@ fn check(keeping: &Keeping, truth: &[i64]) {
         "{:?}",
         steps.max_by_key(|s| s.abs())
     );
-    for (_, frames, _) in &taken.runs {
-        assert_eq!(frames.first(), Some(&(true, 0)));
+    for run in &taken.runs {
+        assert_eq!(run.frames.first(), Some(&(true, 0)));
     }
 }
 
