@@ -212,7 +212,11 @@ fn missing_frames(data: &Path, cameras: &[Vec<oriel_api::Segment>]) -> Result<u6
     const RATE: f64 = 15.0;
     let mut missing = 0.0;
     for folder in std::fs::read_dir(data.join("recordings"))? {
-        for entry in std::fs::read_dir(folder?.path())? {
+        let folder = folder?.path();
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(folder)? {
             let path = entry?.path();
             let (frames, ticks) = video_frames(&path)?;
             let seconds = ticks as f64 / f64::from(oriel_media::format::VIDEO_TIMESCALE);

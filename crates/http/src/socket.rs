@@ -18,7 +18,10 @@ const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Bounds what a viewer may send.
 pub(crate) fn bounded(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    // The buffer is cleared before every look for input; the usual 128 KiB would be cleared once
+    // for every frame that is sent.
     upgrade
+        .read_buffer_size(LONGEST_MESSAGE)
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
 }
