@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Segment } from '../api/types';
 import {
-  aheadTarget, answerOf, arranged, families, isDoubled, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
+  aheadTarget, answerOf, arranged, downloadOf, families, isDoubled, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
   previousStart, secondsAhead, toParts, trimTo, type Part,
 } from './stitch';
 
@@ -65,6 +65,10 @@ describe('two recordings of the same time', () => {
   it('does not turn the borders of a run into cuts', () => {
     expect(played(arranged([part(0, 30_001), part(30_000, 60_000, { run: Number.POSITIVE_INFINITY, open: true })]))[0]).toEqual([1, 0, 30_001]);
   });
+});
+
+it('asks for a file to be saved under its signature', () => {
+  expect(downloadOf('http://x/a/1.mp4?exp=1&sig=b-_')).toBe('http://x/a/1.mp4?exp=1&sig=b-_&download=1');
 });
 
 describe('merged', () => {
