@@ -203,16 +203,56 @@ fn note(line: &[u8], notes: &Mutex<Notes>, secret: Option<&Secret>) {
     }
 }
 
+/// A message fit to be kept: without the secret in any of its forms, without control
+/// characters, and short. The secret goes first: what is cut or dropped afterwards could hide
+/// a part of it.
 fn clean(text: &str, secret: Option<&Secret>) -> String {
-    let text: String = text
-        .chars()
+    let mut text = text.to_owned();
+    for form in secret.map(forms).unwrap_or_default() {
+        text = text.replace(form.expose(), "•••");
+    }
+    text.chars()
         .filter(|c| !c.is_control())
         .take(LONGEST_MESSAGE)
-        .collect();
-    match secret.map(Secret::expose).filter(|s| !s.is_empty()) {
-        Some(secret) => text.replace(secret, "•••"),
-        None => text,
+        .collect()
+}
+
+/// How a secret may be written in a message, longest first: as it is, within an address, and
+/// without its control characters.
+fn forms(secret: &Secret) -> Vec<Secret> {
+    let plain = secret.expose();
+    let percent = |upper: bool, keep: &[u8]| {
+        let mut out = String::with_capacity(plain.len() * 3);
+        for byte in plain.bytes() {
+            if byte.is_ascii_alphanumeric() || keep.contains(&byte) {
+                out.push(char::from(byte));
+            } else if upper {
+                out.push_str(&format!("%{byte:02X}"));
+            } else {
+                out.push_str(&format!("%{byte:02x}"));
+            }
+        }
+        Secret::new(out)
+    };
+    // RFC 3986 sections 2.3 and 3.2.1: unreserved, and what user information may hold besides.
+    let (unreserved, in_userinfo) = (b"-._~", b"-._~!$&'()*+,;=");
+    let mut forms = vec![
+        secret.clone(),
+        Secret::new(
+            plain
+                .chars()
+                .filter(|c| !c.is_control())
+                .collect::<String>(),
+        ),
+    ];
+    for upper in [true, false] {
+        for keep in [&b""[..], unreserved, in_userinfo] {
+            forms.push(percent(upper, keep));
+        }
     }
+    forms.retain(|form| !form.expose().is_empty());
+    forms.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
+    forms
 }
 
 #[cfg(test)]
@@ -246,6 +286,21 @@ mod tests {
             "{message}"
         );
         assert_eq!(notes.source_audio.as_deref(), Some("pcmu"));
+    }
+
+    #[test]
+    fn no_part_of_a_secret_is_left_at_the_cut_or_behind_control_characters() {
+        let secret = Secret::new("p@ss:w/rd#%\u{7}(x)");
+        let before = "x".repeat(LONGEST_MESSAGE - 4);
+        for written in [
+            "p@ss:w/rd#%\u{7}(x)",
+            "p@ss:w/rd#%(x)",
+            "p%40ss%3Aw%2Frd%23%25%07(x)",
+            "p%40ss%3aw%2frd%23%25%07%28x%29",
+        ] {
+            let kept = clean(&format!("{before}{written} after"), Some(&secret));
+            assert_eq!(kept, format!("{before}•••{}", " "), "{written}");
+        }
     }
 
     #[test]
