@@ -98,6 +98,36 @@ describe('feed', () => {
     expect(await feed(part, 0, host(told, (p) => p), never)).toBeNull();
   });
 
+  it('does not take a fresh signature for bytes that came back', async () => {
+    const told = served([() => new Response(null, { status: 404 })]);
+    const signed = { ...part, url: 'http://x/a?exp=1' };
+    expect(await feed(signed, 0, host(told, (p) => ({ ...p, url: 'http://x/a?exp=2' })), never)).toBeNull();
+    expect(told.requests.length).toBe(1);
+  });
+
+  it('waits for a part at the live edge that is nowhere for a moment', async () => {
+    vi.useFakeTimers({ now: 10_000 });
+    const missing = (): Response => new Response(null, { status: 404 });
+    const told = served([(at) => bytes(at, HEAD + 40), missing, missing, (at) => bytes(at, file.length)]);
+    const open = { ...part, open: true, bytes: HEAD + 40 };
+    const lists: (Part | null)[] = [{ ...open, bytes: HEAD + 80 }, null, { ...part, url: 'http://x/a?2' }, part];
+    const done = feed(open, 0, host(told, () => lists.shift() ?? null), never);
+    await vi.runAllTimersAsync();
+    expect(await done).not.toBeNull();
+    expect(told.ends).toEqual([HEAD, HEAD + 40, HEAD + 80, HEAD + 120]);
+  });
+
+  it('gives up a part at the live edge that stays away', async () => {
+    vi.useFakeTimers({ now: 10_000 });
+    const missing = (): Response => new Response(null, { status: 404 });
+    const told = served(Array.from({ length: 50 }, () => missing));
+    const done = feed(part, 0, host(told, () => null), never);
+    await vi.runAllTimersAsync();
+    expect(await done).toBeNull();
+    expect(told.requests.length).toBe(13);
+    expect(Date.now() - 10_000).toBeGreaterThanOrEqual(5_000);
+  });
+
   it('copes with a server that ignores Range', async () => {
     vi.useFakeTimers();
     const told = served([(at) => bytes(at, HEAD + 40), () => new Response(new Uint8Array(file), { status: 200 })]);

@@ -11,6 +11,10 @@ const NEAR_START_MS = 4_000;
 const GROWTH_POLL_MS = 500;
 const FIRST_RETRY_MS = 400;
 const LAST_RETRY_MS = 5_000;
+/** Between being written and being listed as closed a part may be nowhere for a moment. */
+const EDGE_MS = 60_000;
+const EDGE_POLL_MS = 500;
+const EDGE_POLLS = 12;
 
 export interface FeedHost {
   /** Takes one piece; resolves when there is room for the next. */
@@ -27,6 +31,7 @@ export async function feed(part: Part, from: number, host: FeedHost, signal: Abo
   let offset = 0;
   if (from - part.start > NEAR_START_MS && !part.open) offset = await enter(part, from, host, signal);
   let failures = 0;
+  let missing = 0;
   for (;;) {
     const { url } = current;
     if (url === null) return null;
@@ -50,8 +55,12 @@ export async function feed(part: Part, from: number, host: FeedHost, signal: Abo
     if (outcome.kind === 'end') await pause(GROWTH_POLL_MS, signal);
     const stillThere = await asked(current, outcome, host, signal);
     if (stillThere === undefined) continue;
-    if (stillThere === null) return null;
-    current = stillThere;
+    const lost = stillThere === null || outcome.kind === 'gone';
+    missing = lost ? missing + 1 : 0;
+    if (stillThere === null && !isAtEdge(current)) return null;
+    if (missing > EDGE_POLLS) return null;
+    if (lost) await pause(EDGE_POLL_MS, signal);
+    current = stillThere ?? current;
   }
 }
 
@@ -70,9 +79,17 @@ async function asked(part: Part, outcome: Outcome, host: FeedHost, signal: Abort
     if (signal.aborted) throw error;
     return undefined;
   }
-  // A file that is not there although its row is: do not ask for ever.
-  if (outcome.kind === 'gone' && now?.url === part.url) return null;
+  // A file that is not there although its row is; a fresh signature does not bring it back.
+  if (outcome.kind === 'gone' && pathOf(now?.url) === pathOf(part.url)) return null;
   return now;
+}
+
+function isAtEdge(part: Part): boolean {
+  return part.open || Date.now() - part.end < EDGE_MS;
+}
+
+function pathOf(url: string | null | undefined): string | undefined {
+  return url?.split('?')[0];
 }
 
 /** Reads the head and gives the offset from which `from` can be shown. */
