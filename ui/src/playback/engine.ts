@@ -7,7 +7,7 @@ import { Footage, type FootageSource } from './footage';
 import type { Piece } from './mp4';
 import { SilenceFiller } from './silence';
 import {
-  GAP_MS, aheadTarget, families, isHeld, jumpTo, mimeOf, nextStart, previousStart, secondsAhead, trimTo, type Choice, type Part,
+  GAP_MS, aheadTarget, families, isHeld, jumpTo, mimeOf, nextStart, previousStart, secondsAhead, trimTo, afterRefusal, type Choice, type Part, type Refused,
 } from './stitch';
 
 export type PlayState =
@@ -42,6 +42,8 @@ export interface EngineListener {
   view(view: PlayView): void;
   /** A gap was jumped over. */
   skipped(from: number, to: number): void;
+  /** Footage that the decoder refuses was left out. */
+  undecodable(from: number, to: number): void;
   /** The element is about to lose its picture; keep a copy of it until the next. */
   freeze(): void;
 }
@@ -177,6 +179,7 @@ export class PlaybackEngine {
   /** Runs until another seek; whatever goes wrong is tried again from where it stopped. */
   async #keepRunning(ms: number, signal: AbortSignal): Promise<void> {
     let from = ms;
+    let refused: Refused | null = null;
     while (!signal.aborted) {
       try {
         await this.#run(from, signal);
@@ -187,6 +190,12 @@ export class PlaybackEngine {
         if (error instanceof BufferRefused || error instanceof DOMException) this.#dropBuffer();
         this.#phase = 'trouble';
         from = this.at ?? from;
+        if (error instanceof BufferRefused) {
+          const next = afterRefusal(refused, from, this.#footage.parts);
+          refused = next.refused;
+          if (next.to > from) this.#listener.undecodable(from, next.to);
+          from = next.to;
+        }
         this.#target = from;
         this.#publish();
         await pause(TROUBLE_POLL_MS, signal).catch(() => undefined);

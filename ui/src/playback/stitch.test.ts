@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Segment } from '../api/types';
 import {
-  aheadTarget, answerOf, arranged, downloadOf, families, isDoubled, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
+  aheadTarget, afterRefusal, answerOf, arranged, downloadOf, families, isDoubled, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
   previousStart, secondsAhead, toParts, trimTo, type Part,
 } from './stitch';
 
@@ -65,6 +65,19 @@ describe('two recordings of the same time', () => {
   it('does not turn the borders of a run into cuts', () => {
     expect(played(arranged([part(0, 30_001), part(30_000, 60_000, { run: Number.POSITIVE_INFINITY, open: true })]))[0]).toEqual([1, 0, 30_001]);
   });
+});
+
+it('leaves out what a decoder refuses twice, and comes to the end of the damage', () => {
+  const parts = [part(0, 30_000), part(30_000, 60_000), part(60_000, 90_000)];
+  const once = afterRefusal(null, 10_000, parts);
+  expect(once.to).toBe(10_000);
+  const twice = afterRefusal(once.refused, 10_200, parts);
+  expect(twice.to).toBe(14_200);
+  const further = afterRefusal(twice.refused, 14_200, parts);
+  expect(further.to).toBe(18_200);
+  expect(afterRefusal({ at: 25_000, times: 1 }, 25_000, parts).to).toBe(30_000);
+  expect(afterRefusal(once.refused, 20_000, parts).to).toBe(20_000);
+  expect(afterRefusal({ at: 88_000, times: 1 }, 88_000, parts).to).toBe(92_000);
 });
 
 it('asks for a file to be saved under its signature', () => {

@@ -224,3 +224,29 @@ export function answerOf(status: number, offset: number): Answer {
   if (status === 404 || status === 410) return 'gone';
   return 'later';
 }
+
+/** Where the decoder refused, and how often. */
+export interface Refused {
+  at: number;
+  times: number;
+}
+
+const SAME_PLACE_MS = 1_000;
+/** Key frames are seldom further apart than this. */
+const SKIP_MS = 4_000;
+
+/**
+ * Where to go on after the decoder refused what is at a moment: there once more, it may have been
+ * an accident; then some seconds on, past the next key frame, or in the next part.
+ */
+export function afterRefusal(before: Refused | null, at: number, parts: readonly Part[]): { refused: Refused; to: number } {
+  const same = before !== null && Math.abs(at - before.at) < SAME_PLACE_MS;
+  const times = same ? before.times + 1 : 1;
+  if (times < 2) return { refused: { at, times }, to: at };
+  const here = partAt(parts, at);
+  const next = here && partAfter(parts, here);
+  const on = at + SKIP_MS;
+  const to = next && (on >= here.until || here.until - at < 2 * SKIP_MS) ? next.from : on;
+  // One refusal is enough where the skip ends: it is the same damage.
+  return { refused: { at: to, times: 1 }, to };
+}

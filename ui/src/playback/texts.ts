@@ -33,6 +33,7 @@ const english = {
   notYet: 'Not yet',
   gap: (length: string) => `No footage for ${length}`,
   skipped: (length: string) => `Skipped ${length} without footage`,
+  undecodable: (length: string) => `Skipped ${length} that cannot be decoded`,
   doubled: 'Two recordings of this time',
   doubledHint: 'The clock was set back. 2 is the later recording',
   loading: 'Loading',
