@@ -73,7 +73,7 @@ pub trait AgentLink: Send + Sync {
     async fn gstreamer(&self) -> Option<String>;
 }
 
-/// A segment that is being written.
+/// A segment that is being written, or is complete and not yet known to the nvr.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenSegment {
     /// Channel.
@@ -93,8 +93,10 @@ pub struct OpenSegment {
 /// nvr to worker.
 #[async_trait]
 pub trait WorkerLink: Send + Sync {
-    /// The segment of this channel that is being written, if it has a fragment on disk.
-    fn open_segment(&self, channel: &ChannelId) -> Option<OpenSegment>;
+    /// The segments of this channel that are not acknowledged by the nvr: the one being written,
+    /// if it has a fragment on disk, and those that were closed or still wait for late audio.
+    /// In the order they were begun.
+    fn open_segments(&self, channel: &ChannelId) -> Vec<OpenSegment>;
     /// Whether footage reaches the disk.
     fn recording_state(&self, channel: &ChannelId) -> RecordingState;
     /// Settings took effect; open segments keep the old ones.

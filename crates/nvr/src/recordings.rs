@@ -90,7 +90,10 @@ impl Nvr {
         rows.sort_by_key(|r| r.start);
         let more = page.more || rows.len() > limit as usize;
         rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| more).map(|r| r.start.ms().to_string());
+        let next = rows
+            .last()
+            .filter(|_| more)
+            .map(|r| r.start.ms().to_string());
         Ok(Found { rows, next })
     }
 

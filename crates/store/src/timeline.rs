@@ -155,7 +155,7 @@ fn cause(
 }
 
 impl Store {
-    /// Overview of a window. `open` is the segment being written, which has no row yet; `now`
+    /// Overview of a window. `open` are the segments that may have no row yet; `now`
     /// bounds the last hole. Time before the channel existed, after its camera was removed and
     /// time to come are no holes.
     pub async fn timeline(
@@ -163,7 +163,7 @@ impl Store {
         channel: ChannelId,
         window: Range,
         now: Timestamp,
-        open: Option<OpenSegment>,
+        mut open: Vec<OpenSegment>,
     ) -> Result<Timeline> {
         self.read(move |c| {
             let row = channel::one(c, &channel)?.ok_or(StoreError::NoSuch("channel"))?;
@@ -178,10 +178,11 @@ impl Store {
                 )?
                 .query_row([key], |r| r.get(0))
                 .optional()?;
-            let open = open.filter(|o| o.channel == channel);
-            let open_start = open.as_ref().map(|o| o.start.ms());
+            open.retain(|o| o.channel == channel);
+            open.sort_by_key(|o| o.start);
+            let open_start = open.first().map(|o| o.start.ms());
             let first = [first, open_start].into_iter().flatten().min();
-            let last = last.max(open.as_ref().map(|o| o.end.ms()));
+            let last = last.max(open.iter().map(|o| o.end.ms()).max());
 
             let begins = first.map_or(row.created.ms(), |f| f.min(row.created.ms()));
             let ends = row
@@ -202,11 +203,12 @@ impl Store {
             let from = recording::look_back(c, key, window.start.ms())?;
             let mut statement = c.prepare_cached(ROWS)?;
             let mut rows = statement.query((key, from, window.end.ms()))?;
-            let mut waiting = open.filter(|o| o.start < window.end);
+            let of_window = |o: &OpenSegment| o.start < window.end && o.end > window.start;
+            let mut waiting = open.into_iter().filter(of_window).peekable();
             while let Some(r) = rows.next()? {
                 let (start, end): (i64, i64) = (r.get(0)?, r.get(1)?);
                 // Closed meanwhile, or the clock went back: it takes its place in the order.
-                if let Some(o) = waiting.take_if(|o| o.start.ms() <= start) {
+                while let Some(o) = waiting.next_if(|o| o.start.ms() <= start) {
                     joiner.row(o.start.ms(), o.end.ms(), o.continues, None);
                 }
                 if r.get::<_, i64>(2)? == recording::MISSING {
@@ -215,7 +217,7 @@ impl Store {
                     joiner.row(start, end, r.get(3)?, r.get(4)?);
                 }
             }
-            if let Some(o) = waiting {
+            for o in waiting {
                 joiner.row(o.start.ms(), o.end.ms(), o.continues, None);
             }
             let fresh = joiner
@@ -334,7 +336,12 @@ mod tests {
             };
             self.t
                 .store
-                .timeline(self.channel.clone(), window, at(now), open)
+                .timeline(
+                    self.channel.clone(),
+                    window,
+                    at(now),
+                    open.into_iter().collect(),
+                )
                 .await
                 .unwrap()
         }

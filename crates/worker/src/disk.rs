@@ -266,7 +266,7 @@ impl Disk {
         for segment in left {
             match adopt::part(&self.ground.spool, &segment.channel, segment.start) {
                 Ok(adopt::Adopted::Segment { segment, .. }) => {
-                    self.ground.reporter.closed(None, segment);
+                    self.ground.reporter.adopted(&run.state, segment);
                 }
                 Ok(adopt::Adopted::Nothing { .. } | adopt::Adopted::SetAside) => {}
                 Err(error) => {
@@ -319,7 +319,7 @@ impl Ground {
     ) -> R {
         let seconds = recorder.run().state.segment_seconds();
         let mut closed = |run: &Arc<Run>, segment: OpenSegment| {
-            self.reporter.closed(Some(Arc::clone(run)), segment);
+            self.reporter.closed(run, segment);
         };
         let mut tools = Tools {
             spool: &self.spool,

@@ -112,7 +112,7 @@ impl Recorder {
         let writers = [self.lingering.take(), self.current.take().map(|o| o.writer)];
         for writer in writers.into_iter().flatten() {
             let segment = writer.segment().clone();
-            self.run.state.closed(segment.start);
+            self.run.state.settled(segment.start);
             self.left.push(segment);
         }
         self.left
@@ -249,11 +249,14 @@ impl Recorder {
     fn close_writer(&mut self, writer: SegmentWriter, tools: &mut Tools) -> io::Result<()> {
         let open = writer.segment().clone();
         let closed = writer.close(tools.spool, &self.run.state);
-        self.run.state.closed(open.start);
         match closed {
-            Ok(Some(segment)) => (tools.closed)(&self.run, segment),
-            Ok(None) => {}
+            Ok(Some(segment)) => {
+                self.run.state.closed(open.start, &segment);
+                (tools.closed)(&self.run, segment);
+            }
+            Ok(None) => self.run.state.settled(open.start),
             Err(error) => {
+                self.run.state.settled(open.start);
                 tracing::warn!(channel = %open.channel, start = open.start.ms(), %error,
                     "a segment could not be closed; it will be adopted later");
                 self.left.push(open);

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::{disk::RunEnd, run::Run, sync::lock};
+use crate::{disk::RunEnd, run::Run, state::ChannelState, sync::lock};
 
 /// Reports that wait, at most. At 16 channels this is more than a day of segments.
 const WAITING_MAX: usize = 65_536;
@@ -30,8 +30,16 @@ const STORAGE_MAX: usize = 1024;
 
 enum Report {
     Started(Arc<Run>, RunStarted),
-    Closed(Option<Arc<Run>>, OpenSegment),
+    Closed(Closed),
     Ended(Arc<Run>, RunEnd),
+}
+
+/// A segment that is complete.
+struct Closed {
+    /// `None` when the run is not known any more.
+    run: Option<Arc<Run>>,
+    state: Arc<ChannelState>,
+    segment: OpenSegment,
 }
 
 /// The queue of reports.
@@ -66,8 +74,23 @@ impl Reporter {
         self.push(Report::Started(Arc::clone(run), started));
     }
 
-    pub(crate) fn closed(&self, run: Option<Arc<Run>>, segment: OpenSegment) {
-        self.push(Report::Closed(run, segment));
+    /// A segment is complete, and already among those its channel shows.
+    pub(crate) fn closed(&self, run: &Arc<Run>, segment: OpenSegment) {
+        self.push(Report::Closed(Closed {
+            run: Some(Arc::clone(run)),
+            state: Arc::clone(&run.state),
+            segment,
+        }));
+    }
+
+    /// A file that was left behind by some run of the channel is complete.
+    pub(crate) fn adopted(&self, state: &Arc<ChannelState>, segment: OpenSegment) {
+        state.closed(segment.start, &segment);
+        self.push(Report::Closed(Closed {
+            run: None,
+            state: Arc::clone(state),
+            segment,
+        }));
     }
 
     pub(crate) fn ended(&self, run: Arc<Run>, end: RunEnd) {
@@ -91,7 +114,7 @@ impl Reporter {
     /// Whether a segment is still to be reported.
     pub(crate) fn holds(&self, channel: &ChannelId, start: Timestamp) -> bool {
         lock(&self.waiting).iter().any(
-            |r| matches!(&**r, Report::Closed(_, s) if s.start == start && s.channel == *channel),
+            |r| matches!(&**r, Report::Closed(c) if c.segment.start == start && c.segment.channel == *channel),
         )
     }
 
@@ -145,7 +168,11 @@ impl Reporting {
                 let id = self.nvr.run_started(started.clone()).await?;
                 *lock(&run.id) = Some(id);
             }
-            Report::Closed(run, segment) => {
+            Report::Closed(Closed {
+                run,
+                state,
+                segment,
+            }) => {
                 let id = run.as_ref().and_then(|r| *lock(&r.id));
                 let closed = SegmentClosed {
                     channel: segment.channel.clone(),
@@ -157,6 +184,7 @@ impl Reporting {
                     continues: segment.continues,
                 };
                 self.nvr.segment_closed(closed).await?;
+                state.settled(segment.start);
             }
             Report::Ended(run, end) => {
                 let id = *lock(&run.id);

@@ -15,6 +15,8 @@ use crate::sync::lock;
 
 /// Starts remembered: more than a day of segments.
 const BEGUN_MAX: usize = 4096;
+/// Segments without a row that are shown, at most.
+const OPEN_MAX: usize = 4096;
 
 /// One channel's recording.
 pub(crate) struct ChannelState {
@@ -28,7 +30,8 @@ struct Inner {
     active: bool,
     last_written_at: Option<Timestamp>,
     error: Option<String>,
-    /// Being written; the newest last. More than one while late audio is waited for.
+    /// Not acknowledged by the nvr; the newest last. Being written, waiting for late audio, or
+    /// closed and on the way into the database.
     open: Vec<OpenSegment>,
     /// Starts of the last segments this process has begun; recovery leaves them alone.
     begun: VecDeque<Timestamp>,
@@ -88,8 +91,21 @@ impl ChannelState {
         lock(&self.inner).begun.contains(&start)
     }
 
-    /// A segment is not being written any more.
-    pub(crate) fn closed(&self, start: Timestamp) {
+    /// A segment is closed and on its way into the database. It was begun as `begun`.
+    pub(crate) fn closed(&self, begun: Timestamp, segment: &OpenSegment) {
+        let mut inner = lock(&self.inner);
+        inner.open.retain(|s| s.start != begun);
+        if inner.open.len() >= OPEN_MAX {
+            // Recovery finds it.
+            inner.open.remove(0);
+        }
+        // What is being written stays behind it.
+        let at = inner.open.partition_point(|s| s.start < segment.start);
+        inner.open.insert(at, segment.clone());
+    }
+
+    /// A segment is nobody's any more: it has its row, or is left for later.
+    pub(crate) fn settled(&self, start: Timestamp) {
         lock(&self.inner).open.retain(|s| s.start != start);
     }
 
@@ -123,8 +139,9 @@ impl ChannelState {
         }
     }
 
-    pub(crate) fn newest_open(&self) -> Option<OpenSegment> {
-        lock(&self.inner).open.last().cloned()
+    /// All that have no row yet, in the order they were begun.
+    pub(crate) fn open_segments(&self) -> Vec<OpenSegment> {
+        lock(&self.inner).open.clone()
     }
 
     pub(crate) fn open(&self, start: Timestamp) -> Option<OpenSegment> {

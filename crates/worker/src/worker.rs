@@ -363,8 +363,9 @@ impl Ingest for Worker {
 
 #[async_trait]
 impl WorkerLink for Worker {
-    fn open_segment(&self, channel: &ChannelId) -> Option<OpenSegment> {
-        self.channels.get(channel)?.newest_open()
+    fn open_segments(&self, channel: &ChannelId) -> Vec<OpenSegment> {
+        let state = self.channels.get(channel);
+        state.map_or_else(Vec::new, |state| state.open_segments())
     }
 
     fn recording_state(&self, channel: &ChannelId) -> RecordingState {

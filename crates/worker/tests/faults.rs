@@ -95,7 +95,7 @@ async fn a_full_disk_is_told_survived_and_left_behind() {
 #[tokio::test]
 async fn a_segment_that_could_not_be_closed_is_adopted_when_the_disk_is_back() {
     let footage = Footage::of("h264-aac.mp4");
-    let bench = Bench::started(60).await;
+    let bench = Bench::started(600).await;
     let mut sink = bench.open(&footage);
     let mut second = 0;
     push_until(

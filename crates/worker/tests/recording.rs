@@ -8,7 +8,10 @@
 
 mod support;
 
-use std::{process::Command, sync::Arc};
+use std::{
+    process::Command,
+    sync::{Arc, atomic::Ordering},
+};
 
 use oriel_api::{Quality, Timestamp, link::WorkerLink};
 use oriel_media::{
@@ -155,14 +158,18 @@ async fn audio_goes_on_while_video_stands() {
         sink.push(frame);
     }
     until("audio of the last seconds is on disk", || {
-        bench.worker.open_segment(&channel()).is_some_and(|s| {
-            let path = bench.folder().join(format!("{}.mp4.part", s.start.ms()));
-            let bytes = std::fs::read(path).unwrap();
-            let (_, frames) = demux(&bytes[..usize::try_from(s.bytes).unwrap()]);
-            frames
-                .iter()
-                .any(|f| f.track == TrackKind::Audio && footage.seconds(f) > 6.0)
-        })
+        bench
+            .worker
+            .open_segments(&channel())
+            .last()
+            .is_some_and(|s| {
+                let path = bench.folder().join(format!("{}.mp4.part", s.start.ms()));
+                let bytes = std::fs::read(path).unwrap();
+                let (_, frames) = demux(&bytes[..usize::try_from(s.bytes).unwrap()]);
+                frames
+                    .iter()
+                    .any(|f| f.track == TrackKind::Audio && footage.seconds(f) > 6.0)
+            })
     })
     .await;
     drop(sink);
@@ -282,11 +289,12 @@ async fn the_open_segment_can_be_read() {
     until("four seconds are on disk", || {
         bench
             .worker
-            .open_segment(&channel())
+            .open_segments(&channel())
+            .last()
             .is_some_and(|s| s.end.ms() >= NOON.ms() + 4000)
     })
     .await;
-    let open = bench.worker.open_segment(&channel()).unwrap();
+    let open = bench.worker.open_segments(&channel()).remove(0);
     assert!(bench.worker.recording_state(&channel()).active);
     let file = bench
         .worker
@@ -327,7 +335,7 @@ async fn the_open_segment_can_be_read() {
             .unwrap()
             .is_empty()
     );
-    assert!(bench.worker.open_segment(&channel()).is_none());
+    assert!(bench.worker.open_segments(&channel()).is_empty());
     assert!(!bench.worker.recording_state(&channel()).active);
     bench
         .worker
@@ -391,4 +399,70 @@ async fn another_decoder_reads_the_files_without_complaint() {
             assert!(output.status.success() && said.is_empty(), "{name}: {said}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_closed_segment_is_shown_and_read_until_the_database_has_it() {
+    let footage = Footage::of("h264-aac.mp4");
+    let bench = Bench::started(5).await;
+    bench.nvr.refuse.store(u64::MAX, Ordering::SeqCst);
+    let mut sink = bench.open(&footage);
+    for frame in footage.video(16) {
+        sink.push(frame);
+    }
+    until("the last half second is awaited", || {
+        let open = bench.worker.open_segments(&channel());
+        open.last()
+            .is_some_and(|s| s.end.ms() >= NOON.ms() + 15_500)
+    })
+    .await;
+    assert!(bench.nvr.rows().is_empty());
+    let open = bench.worker.open_segments(&channel());
+    assert!(open.len() >= 3);
+    assert_eq!(open[0].start, NOON);
+    for pair in open.windows(2) {
+        assert_eq!(pair[0].end, pair[1].start, "no hole at any moment");
+    }
+    for segment in &open {
+        let file = bench.worker.open_file(&channel(), segment.start).await;
+        assert_eq!(file.unwrap().len(), segment.bytes);
+    }
+    bench.nvr.refuse.store(0, Ordering::SeqCst);
+    until("rows take their place", || {
+        bench.nvr.rows().len() == open.len() - 1
+            && bench.worker.open_segments(&channel()).len() == 1
+    })
+    .await;
+    sink.close(reason(), None);
+    bench.stop().await;
+    assert!(bench.worker.open_segments(&channel()).is_empty());
+}
+
+#[tokio::test]
+async fn an_hour_back_overwrites_nothing_and_stays_in_order() {
+    let footage = Footage::of("h264-aac.mp4");
+    let bench = Bench::started(30).await;
+    for anchor in [NOON.ms(), NOON.ms() - 3_600_000, NOON.ms() - 3_599_000] {
+        let mut sink = bench.open_at(&footage, Timestamp::from_ms(anchor));
+        for frame in footage.video(45) {
+            sink.push(frame);
+        }
+        sink.close(reason(), None);
+    }
+    bench.stop().await;
+    let rows = bench.nvr.rows();
+    let mut files = std::collections::BTreeSet::new();
+    for row in &rows {
+        assert!(files.insert(bench.file(row)), "each row has its own file");
+        let seconds = (row.end.ms() - row.start.ms()) as usize / 100;
+        assert!(frames_in(&bench.file(row)).0.len().abs_diff(seconds) <= 1);
+        let file = bench.worker.open_file(&channel(), row.start).await.unwrap();
+        assert_eq!(file.len(), row.bytes);
+    }
+    let frames: usize = files.iter().map(|f| frames_in(f).0.len()).sum();
+    assert_eq!(frames, 3 * 450, "all footage of all runs");
+    assert_eq!(names(&bench.folder()).len(), rows.len());
+    let report = bench.again().recover(true).await.unwrap();
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(bench.nvr.rows(), rows);
 }

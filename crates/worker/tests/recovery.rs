@@ -30,7 +30,7 @@ async fn crashed(seconds: usize) -> (Bench, PathBuf) {
     let source = bench.folder().join(&name);
     // Half a second of video, and the audio behind it, each.
     until("all but the last half second is on disk", || {
-        bench.worker.open_segment(&channel()).is_some()
+        !bench.worker.open_segments(&channel()).is_empty()
             && scan_file(&source).fragments.len() == 2 * (2 * seconds - 1)
     })
     .await;

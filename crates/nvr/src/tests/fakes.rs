@@ -74,10 +74,10 @@ impl AgentLink for Agent {
     }
 }
 
-/// What a worker was told, and the segment it says it writes.
+/// What a worker was told, and the segments it says it writes.
 #[derive(Default)]
 pub(super) struct Worker {
-    pub(super) open: Mutex<Option<OpenSegment>>,
+    pub(super) open: Mutex<Vec<OpenSegment>>,
     pub(super) configured: Mutex<Option<Settings>>,
     pub(super) channels: Mutex<HashMap<ChannelId, Option<u32>>>,
     pub(super) deleted: Mutex<Vec<(ChannelId, Timestamp)>>,
@@ -87,9 +87,10 @@ pub(super) struct Worker {
 
 #[async_trait]
 impl WorkerLink for Worker {
-    fn open_segment(&self, channel: &ChannelId) -> Option<OpenSegment> {
-        let open = self.open.lock().unwrap().clone();
-        open.filter(|o| o.channel == *channel)
+    fn open_segments(&self, channel: &ChannelId) -> Vec<OpenSegment> {
+        let mut open = self.open.lock().unwrap().clone();
+        open.retain(|o| o.channel == *channel);
+        open
     }
     fn recording_state(&self, _: &ChannelId) -> RecordingState {
         RecordingState::default()

@@ -85,7 +85,7 @@ async fn recorded(n: i64) -> (Recorder, CameraId, ChannelId) {
 #[tokio::test]
 async fn segments_come_in_pages_with_addresses_that_open_them() {
     let (r, camera, channel) = recorded(5).await;
-    *r.worker.open.lock().unwrap() = Some(open(&channel, 150_000, 152_000));
+    *r.worker.open.lock().unwrap() = vec![open(&channel, 150_000, 152_000)];
     let mut input = window("camera_id", camera.as_str());
     let all = r.ok("segment_list", input.clone()).await;
     assert_eq!(names(&all), [0, 30_000, 60_000, 90_000, 120_000, 150_000]);
@@ -142,18 +142,47 @@ async fn segments_come_in_pages_with_addresses_that_open_them() {
 #[tokio::test]
 async fn a_segment_that_was_just_closed_is_listed_once() {
     let (r, camera, channel) = recorded(2).await;
-    *r.worker.open.lock().unwrap() = Some(open(&channel, 30_000, 59_000));
+    *r.worker.open.lock().unwrap() = vec![open(&channel, 30_000, 59_000)];
     let page = r
         .ok("segment_list", window("camera_id", camera.as_str()))
         .await;
     assert_eq!(names(&page), [0, 30_000]);
     assert_eq!(page["items"][1]["state"], "local");
     // Outside the window it is not listed at all.
-    *r.worker.open.lock().unwrap() = Some(open(&channel, 7_200_000, 7_201_000));
+    *r.worker.open.lock().unwrap() = vec![open(&channel, 7_200_000, 7_201_000)];
     let page = r
         .ok("segment_list", window("camera_id", camera.as_str()))
         .await;
     assert_eq!(names(&page), [0, 30_000]);
+}
+
+#[tokio::test]
+async fn segments_without_a_row_are_in_their_place_on_every_page() {
+    let (r, camera, channel) = recorded(4).await;
+    // One that waits for its row while the next is written, and one of a clock set back.
+    *r.worker.open.lock().unwrap() = vec![
+        open(&channel, 120_000, 150_000),
+        open(&channel, 150_000, 152_000),
+        open(&channel, 45_000, 46_000),
+    ];
+    let mut input = window("camera_id", camera.as_str());
+    let wanted = [0, 30_000, 45_000, 60_000, 90_000, 120_000, 150_000];
+    let all = r.ok("segment_list", input.clone()).await;
+    assert_eq!(names(&all), wanted);
+    for limit in 1..=8 {
+        input["limit"] = json!(limit);
+        input.as_object_mut().unwrap().remove("after");
+        let mut seen = Vec::new();
+        loop {
+            let page = r.ok("segment_list", input.clone()).await;
+            seen.extend(names(&page));
+            match page["next"].as_str() {
+                Some(next) => input["after"] = json!(next),
+                None => break,
+            }
+        }
+        assert_eq!(seen, wanted, "by {limit}");
+    }
 }
 
 #[tokio::test]

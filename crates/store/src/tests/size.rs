@@ -51,7 +51,7 @@ async fn look(t: &Temporary, channels: &[ChannelId], days: i64) {
     for (i, channel) in channels.iter().enumerate() {
         let line = t
             .store
-            .timeline(channel.clone(), day(n), now, None)
+            .timeline(channel.clone(), day(n), now, Vec::new())
             .await
             .unwrap();
         assert_eq!(line.stretches.len(), 2);
@@ -109,7 +109,7 @@ async fn ten_million_rows() {
         let begun = Instant::now();
         for channel in &channels {
             t.store
-                .timeline(channel.clone(), day(n), now, None)
+                .timeline(channel.clone(), day(n), now, Vec::new())
                 .await
                 .unwrap();
         }
