@@ -89,8 +89,17 @@ test.describe.serial('a recorded camera', () => {
       .toBeGreaterThan(60);
     const box = await stretch.boundingBox();
     if (!box) throw new Error('no stretch');
-    await page.mouse.click(box.x + box.width * 0.2, box.y + box.height / 2);
-    const first = Date.parse((await segments(recorder, camera))[0].start);
-    await expect.poll(() => playingAt(page)).toBeGreaterThan(first);
+    const player = page.getByTestId('player');
+    await expect(player).toHaveAttribute('data-state', 'paused');
+    const whole = await bar.boundingBox();
+    if (!whole) throw new Error('no timeline');
+    const x = box.x + box.width * 0.2;
+    const [start, end] = await bar.evaluate((el) => [Number(el.getAttribute('data-view-start')), Number(el.getAttribute('data-view-end'))]);
+    const clicked = start + ((x - whole.x) / whole.width) * (end - start);
+    expect(Math.abs((await playingAt(page)) - clicked)).toBeGreaterThan(5_000);
+    await page.mouse.click(x, box.y + box.height / 2);
+    // A picture's width of rounding, and the way to the next picture.
+    await expect.poll(async () => Math.abs((await playingAt(page)) - clicked)).toBeLessThan(3_000);
+    await expect(player).toHaveAttribute('data-state', 'paused');
   });
 });
