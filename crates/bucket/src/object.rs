@@ -102,7 +102,8 @@ pub struct Part {
     pub number: u16,
     /// Size in bytes.
     pub size: u64,
-    /// The store's tag, needed to complete the upload.
+    /// The store's tag, needed to complete the upload. Some services leave it out of their lists
+    /// of parts, and then it is empty: keep what sending the part gave.
     pub etag: String,
 }
 

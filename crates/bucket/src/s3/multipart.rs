@@ -133,7 +133,8 @@ impl S3Bucket {
             for part in answer.parts() {
                 let number = part.part_number().and_then(|n| u16::try_from(n).ok());
                 let size = part.size().and_then(|n| u64::try_from(n).ok());
-                if let (Some(number), Some(size), Some(etag)) = (number, size, tag(part.e_tag())) {
+                let etag = tag(part.e_tag()).unwrap_or_default();
+                if let (Some(number), Some(size)) = (number, size) {
                     parts.push(Part { number, size, etag });
                 }
             }
@@ -154,7 +155,7 @@ impl S3Bucket {
         let list = parts.iter().map(|p| {
             CompletedPart::builder()
                 .part_number(p.number.into())
-                .e_tag(format!("\"{}\"", p.etag))
+                .set_e_tag((!p.etag.is_empty()).then(|| format!("\"{}\"", p.etag)))
                 .build()
         });
         let complete = self
