@@ -39,11 +39,21 @@ test('without any decoder single pictures are shown', async ({ page, recorder })
     Reflect.deleteProperty(window, 'MediaSource');
     Reflect.deleteProperty(window, 'ManagedMediaSource');
   });
-  const camera = await streaming(recorder, 'Cellar', await recorder.camera());
+  const source = await recorder.camera();
+  const camera = await streaming(recorder, 'Cellar', source);
   await signIn(page, recorder);
   const tile = page.locator(frames(camera.channel_id));
   await expect(tile).toHaveAttribute('data-transport', 'jpeg');
-  await expect.poll(async () => Number(await tile.getAttribute('data-frames'))).toBeGreaterThan(0);
+  await expect.poll(async () => Number(await tile.getAttribute('data-frames'))).toBeGreaterThan(3);
+  await expect(tile).toHaveAttribute('data-state', 'playing');
+  await expect(tile).toHaveAttribute('data-delay-ms', /^\d+$/);
+  // The last picture stays, but nobody may take it for live.
+  source.process.kill('SIGKILL');
+  await expect(tile).not.toHaveAttribute('data-state', 'playing');
+  const before = Number(await tile.getAttribute('data-frames'));
+  await recorder.camera({}, source.port);
+  await expect.poll(async () => Number(await tile.getAttribute('data-frames')), { timeout: 60_000 }).toBeGreaterThan(before + 2);
+  await expect(tile).toHaveAttribute('data-state', 'playing');
 });
 
 test('a lost camera is said on its tile and the tile heals', async ({ page, recorder }) => {
