@@ -13,10 +13,23 @@ impl Quitting {
     }
 }
 
-/// Closing the window goes on recording where a tray icon can bring the window back. Without
-/// one a hidden window would look like a program that is gone, so closing quits.
-pub fn keeps_recording_when_closed(has_tray: bool) -> bool {
-    has_tray
+/// What the window's close button does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// The window goes; the tray icon brings it back.
+    Hide,
+    /// Nothing would bring it back, so the user is asked whether recording goes on.
+    Ask,
+}
+
+/// Recording goes on where a tray icon can be seen. An icon that no desktop shows (the system
+/// takes it all the same) would leave a window that is gone for good.
+pub fn on_close(has_icon: bool, icon_is_shown: bool) -> Closing {
+    if has_icon && icon_is_shown {
+        Closing::Hide
+    } else {
+        Closing::Ask
+    }
 }
 
 #[cfg(test)]
@@ -28,5 +41,12 @@ mod tests {
         let mut quitting = Quitting::default();
         assert!(quitting.begin());
         assert!(!quitting.begin());
+    }
+
+    #[test]
+    fn a_window_is_hidden_only_behind_an_icon_that_is_seen() {
+        assert_eq!(on_close(true, true), Closing::Hide);
+        assert_eq!(on_close(true, false), Closing::Ask);
+        assert_eq!(on_close(false, true), Closing::Ask);
     }
 }

@@ -6,15 +6,18 @@
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
 mod exit;
+mod recorder;
 mod rpc;
 mod tray;
+mod tray_host;
 mod window;
 
-use std::sync::Arc;
-
 use anyhow::{Context, bail};
-use orield::{Config, System};
-use tauri::{Manager, RunEvent};
+use orield::{Config, Signals};
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
+use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
+
+use crate::recorder::Recorder;
 
 fn main() -> anyhow::Result<()> {
     // tao panics without a display, so this is decided before it is asked.
@@ -30,23 +33,29 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     tauri::async_runtime::set(runtime.handle().clone());
-    let system = Arc::new(
-        runtime
-            .block_on(System::start(config))
-            .context("Oriel could not start")?,
-    );
+    let _within = runtime.enter();
+    let signals = Signals::listen()?;
 
     let app = tauri::Builder::default()
-        // A second start shows the window of the first: two recorders on one folder is never meant.
+        // A second start shows the window of the first and ends here, before it could want the
+        // data folder: two recorders on one folder is never meant.
         .plugin(tauri_plugin_single_instance::init(|app, _, _| {
             window::show(app)
         }))
         .plugin(tauri_plugin_window_state::Builder::default().build())
-        .manage(rpc::Recorder(system.clone()))
+        .plugin(tauri_plugin_dialog::init())
+        .manage(Recorder::new())
         .invoke_handler(tauri::generate_handler![rpc::rpc])
-        .setup(|app| {
-            window::open(app.handle())?;
-            tray::install(app.handle());
+        .setup(move |app| {
+            let handle = app.handle();
+            window::open(handle)?;
+            tray::install(handle);
+            exit_when_told(handle.clone(), signals);
+            let failed = {
+                let app = handle.clone();
+                move |reason| say_and_exit(&app, reason)
+            };
+            handle.state::<Recorder>().start(config, failed);
             Ok(())
         })
         .build(tauri::generate_context!())
@@ -54,25 +63,47 @@ fn main() -> anyhow::Result<()> {
 
     let mut quitting = exit::Quitting::default();
     app.run(move |app, event| match event {
-        RunEvent::ExitRequested { api, .. } if quitting.begin() => {
+        RunEvent::ExitRequested { api, code, .. } if quitting.begin() => {
             api.prevent_exit();
-            let (app, system) = (app.clone(), system.clone());
+            let app = app.clone();
             tauri::async_runtime::spawn(async move {
-                system.stop().await;
-                app.exit(0);
+                app.state::<Recorder>().stop().await;
+                app.exit(code.unwrap_or(0));
             });
         }
         RunEvent::WindowEvent {
-            label,
-            event: tauri::WindowEvent::CloseRequested { api, .. },
+            event: WindowEvent::CloseRequested { api, .. },
             ..
-        } if exit::keeps_recording_when_closed(app.tray_by_id(tray::ID).is_some()) => {
+        } => {
             api.prevent_close();
-            if let Some(window) = app.get_webview_window(&label) {
-                let _ = window.hide();
-            }
+            let app = app.clone();
+            tauri::async_runtime::spawn(async move { window::close(&app).await });
         }
         _ => {}
     });
     Ok(())
+}
+
+/// Ctrl-C, a closed terminal, the end of the session: each is a wish to exit.
+fn exit_when_told(app: AppHandle, mut signals: Signals) {
+    tauri::async_runtime::spawn(async move {
+        loop {
+            signals.next().await;
+            app.exit(0);
+        }
+    });
+}
+
+/// Without a recorder there is nothing to see. Whoever started this from a menu sees no terminal.
+fn say_and_exit(app: &AppHandle, reason: String) {
+    eprintln!("Oriel could not start: {reason}");
+    let exit = {
+        let app = app.clone();
+        move |_| app.exit(1)
+    };
+    app.dialog()
+        .message(reason)
+        .title("Oriel could not start")
+        .kind(MessageDialogKind::Error)
+        .show(exit);
 }

@@ -1,17 +1,23 @@
 //! The one command: any operation of the table, as the owner of this computer.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use oriel_api::Error;
-use orield::System;
 use serde_json::Value;
 use tauri::State;
+use tokio::time::timeout;
 
-/// The recorder behind the window.
-pub struct Recorder(pub Arc<System>);
+use crate::recorder::{Recorder, Stage};
+
+/// The page is answered within this while the recorder starts; it asks again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs an operation by name. Decoding, authorisation and audit happen behind it, as for HTTP.
 #[tauri::command]
 pub async fn rpc(recorder: State<'_, Recorder>, op: String, input: Value) -> Result<Value, Error> {
-    recorder.0.rpc(&op, input).await
+    match timeout(PATIENCE, recorder.settled()).await {
+        Ok(Stage::Running(system)) => system.rpc(&op, input).await,
+        Ok(Stage::Failed(reason)) => Err(Error::unavailable(reason)),
+        Ok(Stage::Starting) | Err(_) => Err(Error::unavailable("Oriel is starting.")),
+    }
 }

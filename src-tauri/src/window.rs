@@ -1,6 +1,14 @@
 //! The one window.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindowBuilder};
+use tauri_plugin_dialog::{DialogExt, MessageDialogButtons};
+
+use crate::{
+    exit::{Closing, on_close},
+    tray, tray_host,
+};
 
 const LABEL: &str = "main";
 
@@ -26,5 +34,42 @@ pub fn show(app: &AppHandle) {
         let _ = window.show();
         let _ = window.unminimize();
         let _ = window.set_focus();
+    }
+}
+
+/// What the close button does.
+pub async fn close(app: &AppHandle) {
+    /// The question is asked once, however often the button is pressed meanwhile.
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    let Some(window) = app.get_webview_window(LABEL) else {
+        return;
+    };
+    let shown = tray_host::shows_icons().await;
+    match on_close(app.tray_by_id(tray::ID).is_some(), shown) {
+        Closing::Hide => {
+            let _ = window.hide();
+        }
+        Closing::Ask if ASKED.swap(true, Relaxed) => {}
+        Closing::Ask => {
+            let app = app.clone();
+            app.clone()
+                .dialog()
+                .message("Oriel records only while it runs.")
+                .title("Close Oriel?")
+                // Escape is the second: what ends recording is never the accident.
+                .buttons(MessageDialogButtons::OkCancelCustom(
+                    "Stop recording and quit".into(),
+                    "Keep recording".into(),
+                ))
+                .parent(&window)
+                .show(move |quit| {
+                    ASKED.store(false, Relaxed);
+                    if quit {
+                        app.exit(0);
+                    } else if let Some(window) = app.get_webview_window(LABEL) {
+                        let _ = window.minimize();
+                    }
+                });
+        }
     }
 }
