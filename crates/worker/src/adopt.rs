@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufReader, Seek, SeekFrom, Write},
+    io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
 };
 
 use oriel_api::{ChannelId, Timestamp, link::OpenSegment};
@@ -19,8 +19,9 @@ use crate::{
 /// No segment claims to be longer: settings allow ten minutes, a camera may add a long group of
 /// pictures.
 const LONGEST_MS: i64 = 3_600_000;
-/// A file larger than this is never deleted for want of a readable head: it may hold footage.
-const KEEP_BYTES: u64 = 1024 * 1024;
+/// A file with more bytes other than zero is never deleted: it may hold footage. A head is
+/// shorter than this but for the zeros that leave room for its index.
+const KEEP_BYTES: u64 = 16 * 1024;
 
 /// What became of a `.part` file.
 #[derive(Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub(crate) enum Adopted {
     Segment { segment: OpenSegment, cut: u64 },
     /// It held no whole fragment and was deleted.
     Nothing { cut: u64 },
-    /// Its head cannot be read, but it is large: set aside under another name.
+    /// It cannot be read, but may hold footage: set aside under another name.
     SetAside,
 }
 
@@ -56,13 +57,14 @@ pub(crate) fn part(
     let len = file.metadata()?.len();
     let found = match read(&file, len) {
         Ok(found) if !found.fragments.is_empty() => found,
-        Err(AdoptError::NotASegment(_)) if len > KEEP_BYTES => {
-            drop(file);
-            std::fs::rename(&path, path.with_extension("part.damaged"))?;
-            return Ok(Adopted::SetAside);
-        }
         Ok(_) | Err(AdoptError::NotASegment(_)) => {
+            let keep = holds_more_than(&file, KEEP_BYTES, len)?;
             drop(file);
+            if keep {
+                std::fs::rename(&path, spool.damaged(channel, start)?)?;
+                sync_folder(&spool.folder(channel))?;
+                return Ok(Adopted::SetAside);
+            }
             std::fs::remove_file(&path)?;
             return Ok(Adopted::Nothing { cut: len });
         }
@@ -89,6 +91,24 @@ pub(crate) fn part(
         segment: describe(channel, free, &found),
         cut: len.saturating_sub(found.good_len),
     })
+}
+
+/// Whether there are more bytes other than zero than so many. A power cut leaves zeros behind.
+fn holds_more_than(file: &File, most: u64, len: u64) -> io::Result<bool> {
+    let mut rest = BufReader::new(At::new(file, len));
+    let mut count = 0;
+    loop {
+        let buffer = rest.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(false);
+        }
+        count += buffer.iter().filter(|b| **b != 0).count() as u64;
+        if count > most {
+            return Ok(true);
+        }
+        let read = buffer.len();
+        rest.consume(read);
+    }
 }
 
 /// What adopting would do, without doing it: bytes that would be cut, and whether anything is

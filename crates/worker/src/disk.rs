@@ -25,6 +25,7 @@ use crate::{
     queue::Queue,
     recorder::{Fate, Recorder, Tools},
     report::Reporter,
+    reserve::{LOW, Reserve},
     run::Run,
     segment_writer::WriteError,
     spool::Spool,
@@ -84,6 +85,7 @@ pub(crate) struct Disk {
     ground: Ground,
     recorders: HashMap<u64, Recorder>,
     troubles: HashMap<ChannelId, Trouble>,
+    reserve: Reserve,
     /// Runs that ended while everything stops.
     ending: Option<Vec<(Arc<Run>, RunEnd)>>,
 }
@@ -112,6 +114,7 @@ impl Disk {
         volume: Arc<dyn Volume>,
         pace: Arc<Pace>,
         reporter: Arc<Reporter>,
+        reserve_bytes: u64,
     ) -> Self {
         Self {
             queue,
@@ -123,6 +126,7 @@ impl Disk {
             },
             recorders: HashMap::new(),
             troubles: HashMap::new(),
+            reserve: Reserve::new(reserve_bytes),
             ending: None,
         }
     }
@@ -180,6 +184,11 @@ impl Disk {
             run.state.lose(frames);
             return;
         }
+        let (volume, root) = (&*self.ground.volume, self.ground.spool.root());
+        if self.reserve.is_low(volume, root, Instant::now()) {
+            run.state.lose(frames);
+            return self.pause(run);
+        }
         match self.with(run, |recorder, tools| recorder.write(piece, tools)) {
             Ok(Fate::Written) if video => self.well(run),
             Ok(Fate::NoPlace) if video => run.state.lose(frames),
@@ -188,6 +197,19 @@ impl Disk {
                 run.state.lose(frames);
                 self.trouble(run, &error);
             }
+        }
+    }
+
+    /// The disk is nearly full: closes what is open and waits for the next look at the disk.
+    fn pause(&mut self, run: &Arc<Run>) {
+        let left = self.with(run, Recorder::abandon);
+        if !left.is_empty() {
+            let trouble = self.troubles.entry(run.channel.clone()).or_default();
+            trouble.keep(left);
+        }
+        if run.state.set_error(Some(LOW.into())) {
+            warn!(channel = %run.channel, "the disk is almost full; recording waits");
+            self.ground.reporter.storage(&run.channel, Some(LOW.into()));
         }
     }
 

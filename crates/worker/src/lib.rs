@@ -23,6 +23,7 @@ mod queue;
 mod recorder;
 mod recover;
 mod report;
+mod reserve;
 mod run;
 mod segment_file;
 mod segment_writer;

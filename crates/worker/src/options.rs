@@ -15,6 +15,9 @@ pub struct WorkerOptions {
     pub sync_seconds: u32,
     /// Media waiting for the disk, at most, in bytes.
     pub queue_bytes: usize,
+    /// Bytes that are left free on the disk, 2 % of it at most: with less, recording stops until
+    /// there is a quarter more than that.
+    pub reserve_bytes: u64,
     /// How long [`Worker::stop`](crate::Worker::stop) may take.
     pub stop_budget: Duration,
     /// Where files are made.
@@ -29,6 +32,7 @@ impl WorkerOptions {
             segment_seconds: 30,
             sync_seconds: 5,
             queue_bytes: 64 * 1024 * 1024,
+            reserve_bytes: 1024 * 1024 * 1024,
             stop_budget: Duration::from_secs(1),
             volume: Arc::new(LocalDisk),
         }

@@ -14,6 +14,14 @@ pub trait Volume: Send + Sync + 'static {
     /// # Errors
     /// As `open(2)` does.
     fn create(&self, path: &Path) -> io::Result<Box<dyn VolumeFile>>;
+
+    /// Free and total bytes of the disk a path is on.
+    ///
+    /// # Errors
+    /// As `statvfs(2)` does.
+    fn space(&self, path: &Path) -> io::Result<(u64, u64)> {
+        disk_space(path)
+    }
 }
 
 /// A file that is being written.
@@ -160,7 +168,9 @@ impl Seek for At<'_> {
 pub(crate) fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull => {
-            "The disk is full. Free some space or shorten how long footage is kept.".into()
+            "The disk is full. Free some space on the disk with the recordings, or move the data \
+             folder to a larger one."
+                .into()
         }
         io::ErrorKind::QuotaExceeded => "The disk quota is used up.".into(),
         io::ErrorKind::ReadOnlyFilesystem => "The disk is read-only.".into(),

@@ -72,7 +72,7 @@ impl SegmentWriter {
         first_sync: Duration,
     ) -> Result<Self, WriteError> {
         let wanted = wall(run.anchor, base, VIDEO_TIMESCALE);
-        std::fs::create_dir_all(spool.folder(&run.channel))?;
+        spool.make_folder(&run.channel)?;
         let start = spool.free(&run.channel, wanted)?;
         let path = spool.part(&run.channel, start);
         let pieces = PIECES_PER_SECOND * seconds as usize + 16;

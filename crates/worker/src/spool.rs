@@ -9,6 +9,8 @@ use std::{
 
 use oriel_api::{ChannelId, Timestamp};
 
+use crate::platform::sync_folder;
+
 /// How far a start is moved to find a free name, in milliseconds.
 const NAME_TRIES: i64 = 10_000;
 
@@ -49,6 +51,28 @@ impl Spool {
     pub(crate) fn part(&self, channel: &ChannelId, start: Timestamp) -> PathBuf {
         self.folder(channel)
             .join(format!("{}.mp4.part", start.ms()))
+    }
+
+    /// A free name for a `.part` that cannot be read and is not to be lost.
+    pub(crate) fn damaged(&self, channel: &ChannelId, start: Timestamp) -> io::Result<PathBuf> {
+        let mut path = self.part(channel, start);
+        for _ in 0..NAME_TRIES {
+            path.as_mut_os_string().push(".damaged");
+            if !exists(&path)? {
+                break;
+            }
+        }
+        Ok(path)
+    }
+
+    /// Makes a channel's folder, and its name durable.
+    pub(crate) fn make_folder(&self, channel: &ChannelId) -> io::Result<()> {
+        let folder = self.folder(channel);
+        if exists(&folder)? {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&folder)?;
+        sync_folder(&self.root)
     }
 
     /// The first start at or after the wanted one that no file has. The clock may have been

@@ -52,6 +52,7 @@ pub struct Worker {
     queue: Arc<Queue<Job>>,
     reporter: Arc<Reporter>,
     stop_budget: Duration,
+    reserve_bytes: u64,
     runs: Mutex<HashMap<StreamKey, Arc<OpenRun>>>,
     next_run: AtomicU64,
     started: Mutex<Started>,
@@ -81,6 +82,7 @@ impl Worker {
             queue: Arc::new(Queue::new(options.queue_bytes, QUEUE_PIECES)),
             reporter,
             stop_budget: options.stop_budget,
+            reserve_bytes: options.reserve_bytes,
             runs: Mutex::default(),
             next_run: AtomicU64::new(1),
             started: Mutex::new(Started {
@@ -126,6 +128,7 @@ impl Worker {
             Arc::clone(&self.volume),
             Arc::clone(&self.pace),
             Arc::clone(&self.reporter),
+            self.reserve_bytes,
         );
         let (done, disk_done) = oneshot::channel();
         std::thread::Builder::new()

@@ -93,6 +93,34 @@ async fn a_full_disk_is_told_survived_and_left_behind() {
 }
 
 #[tokio::test]
+async fn recording_stops_before_the_disk_is_full_and_goes_on_by_itself() {
+    let footage = Footage::of("h264-aac.mp4");
+    let bench = Bench::started(600).await;
+    let mut sink = bench.open(&footage);
+    let mut second = 0;
+    let state = || bench.worker.recording_state(&channel());
+    push_until(&footage, &mut sink, &mut second, "it records", || {
+        state().active
+    })
+    .await;
+    bench.room.free.store(19_999, Ordering::SeqCst);
+    push_until(&footage, &mut sink, &mut second, "it stops", || {
+        state().error.is_some_and(|e| e.contains("almost full")) && !state().active
+    })
+    .await;
+    until("what was open is closed", || !bench.nvr.rows().is_empty()).await;
+    assert!(names(&bench.folder()).iter().all(|n| n.ends_with(".mp4")));
+    bench.room.free.store(25_000, Ordering::SeqCst);
+    push_until(&footage, &mut sink, &mut second, "it goes on", || {
+        state().active && state().error.is_none()
+    })
+    .await;
+    sink.close(reason(), None);
+    bench.stop().await;
+    assert_eq!(recorded(&bench) + state().lost_frames, second as u64 * 10);
+}
+
+#[tokio::test]
 async fn a_segment_that_could_not_be_closed_is_adopted_when_the_disk_is_back() {
     let footage = Footage::of("h264-aac.mp4");
     let bench = Bench::started(600).await;

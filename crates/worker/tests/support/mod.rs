@@ -250,6 +250,8 @@ pub struct FaultyDisk {
 
 pub struct Room {
     pub bytes: AtomicU64,
+    /// What the disk says is free, of 1,000,000 bytes.
+    pub free: AtomicU64,
     /// Nothing works while set, not even closing.
     pub broken: AtomicBool,
     /// Writes stand while this is held.
@@ -260,6 +262,7 @@ impl Default for Room {
     fn default() -> Self {
         Self {
             bytes: AtomicU64::new(u64::MAX),
+            free: AtomicU64::new(1_000_000),
             broken: AtomicBool::new(false),
             gate: Mutex::new(()),
         }
@@ -287,6 +290,9 @@ impl Volume for FaultyDisk {
             file: LocalDisk.create(path)?,
             room: Arc::clone(&self.room),
         }))
+    }
+    fn space(&self, _: &Path) -> io::Result<(u64, u64)> {
+        Ok((self.room.free.load(Ordering::SeqCst), 1_000_000))
     }
 }
 
