@@ -76,8 +76,8 @@ macro_rules! each {
 
 impl Bucket {
     /// Writes an object, replacing any before it; it appears whole or not at all. What the store
-    /// has is verified ([`Stored::verified`]). Ends with [`BucketError::TIMED_OUT`]-like
-    /// interruptions when nothing moves for a minute.
+    /// has is verified ([`Stored::verified`]). Times out as [`BucketError::Transient`] when nothing
+    /// moves for a minute.
     pub async fn put(
         &self,
         key: &ObjectKey,
