@@ -17,7 +17,7 @@ use oriel_api::{
 use oriel_camera::Address;
 use oriel_child::Program;
 use oriel_media::ingest::Ingest;
-use oriel_secrets::{SecretStore, get_credentials};
+use oriel_secrets::{SecretError, SecretStore, get_credentials};
 use oriel_task::{Attempt, Severity, Status, Supervised, supervise};
 use tokio::{
     sync::{Notify, watch},
@@ -303,7 +303,13 @@ impl Stream {
             Ok(Ok(Ok(credentials))) => Ok(credentials),
             Ok(Ok(Err(error))) => {
                 warn!(%error, "the secret store failed");
-                Err(unreadable())
+                Err(match error {
+                    SecretError::KeyringUnusable { .. } => RunError::new(
+                        ReasonCode::Internal,
+                        "The keyring is locked. Unlock it; Oriel goes on by itself.",
+                    ),
+                    _ => unreadable(),
+                })
             }
             _ => Err(unreadable()),
         }

@@ -20,8 +20,6 @@ use crate::{Place, Result, SecretError, SecretStore, check_key, check_value};
 
 /// A keyring that does not answer for so long counts as unusable.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(5);
-/// At a start with secrets already in the keyring a person may be looking at its unlock prompt.
-const UNLOCK_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Entries are seen by people in their keyring's window.
 const SERVICE: &str = "Oriel recorder";
@@ -93,11 +91,6 @@ impl Keyring {
                 .build(SERVICE, &check, None)?
                 .set_password(ALWAYS_THERE_VALUE)
         })
-    }
-
-    /// Whether the entries written before can be read now. Gives a person time to unlock.
-    pub(crate) fn reach(&self) -> Result<()> {
-        self.check_there(UNLOCK_DEADLINE)
     }
 
     fn check_there(&self, deadline: Duration) -> Result<()> {

@@ -2,7 +2,7 @@
 //! no usable keyring, or memory in tests.
 //!
 //! The place is chosen once per data folder and written down there. A keyring that cannot be
-//! used at a later start is an error with a reason, never an empty store: passwords must not
+//! used later is an error with a reason at each call, never an empty store: passwords must not
 //! seem to vanish. Every call blocks (the keyring by up to [`CALL_DEADLINE`]), so callers on an
 //! async runtime use `spawn_blocking`.
 //!
@@ -16,6 +16,7 @@ mod memory;
 mod open;
 mod private;
 mod sealed;
+mod split;
 
 use oriel_api::Secret;
 

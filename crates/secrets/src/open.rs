@@ -11,7 +11,7 @@ use tracing::info;
 
 use crate::{
     MemoryStore, Place, Result, SecretError, SecretStore, keyring::Keyring, private,
-    sealed::SealedFile,
+    sealed::SealedFile, split::Split,
 };
 
 /// Environment variable that names a passphrase file kept outside the data folder, such as a
@@ -94,7 +94,7 @@ impl Paths {
 }
 
 /// Opens the store of a data folder; the first time, chooses one and remembers it. Blocks: up
-/// to 5 s at the first start, up to 60 s later while a person may be unlocking the keyring.
+/// to 5 s at the first start. A keyring that is locked later is no error here but at each call.
 pub fn open(folder: &Path, preference: Preference) -> Result<Arc<dyn SecretStore>> {
     if preference == Preference::Memory {
         return Ok(Arc::new(MemoryStore::default()));
@@ -121,9 +121,8 @@ fn reopen(paths: &Paths, marker: &Marker, preference: Preference) -> Result<Arc<
         (Place::Keyring, Preference::File) => Err(other(KEYRING, FILE)),
         (Place::EncryptedFile, Preference::Keyring) => Err(other(FILE, KEYRING)),
         (Place::Keyring, _) => {
-            let keyring = Keyring::new(&marker.instance);
-            keyring.reach()?;
-            Ok(Arc::new(keyring))
+            // Not asked yet: it may be locked, and what needs it says so and tries again.
+            split(paths, Keyring::new(&marker.instance))
         }
         (Place::EncryptedFile, _) => Ok(Arc::new(SealedFile::open(
             &paths.sealed,
@@ -173,5 +172,15 @@ fn first_keyring(paths: &Paths) -> Result<Arc<dyn SecretStore>> {
         place: Place::Keyring,
         instance,
     })?;
-    Ok(Arc::new(keyring))
+    split(paths, keyring)
+}
+
+/// The keyring with the file beside it, which is made when there is none.
+fn split(paths: &Paths, keyring: Keyring) -> Result<Arc<dyn SecretStore>> {
+    let file = if paths.sealed.exists() {
+        SealedFile::open(&paths.sealed, &paths.passphrase)?
+    } else {
+        SealedFile::create(&paths.sealed, &paths.passphrase, paths.own_passphrase)?
+    };
+    Ok(Arc::new(Split { keyring, file }))
 }
