@@ -1,5 +1,7 @@
 //! The live socket (`docs/protocol.md` §2): a viewer's end of the hub on the wire.
 
+use std::time::Duration;
+
 use axum::{
     extract::{
         Path, Query, State,
@@ -126,6 +128,35 @@ pub(crate) async fn may_watch(
     }
 }
 
+/// How often a viewer of a stream that stands is told again. A page cannot see pings, and would
+/// not know a stream that stands from a connection that is dead.
+const WAITING_EVERY: Duration = Duration::from_secs(20);
+
+/// Whether the stream stands, and when that is said again.
+#[derive(Default)]
+struct Standing {
+    again: Option<Instant>,
+}
+
+impl Standing {
+    /// Notes what the viewer is told.
+    fn told(&mut self, item: &LiveItem) {
+        match item {
+            LiveItem::Waiting => self.again = Some(Instant::now() + WAITING_EVERY),
+            LiveItem::Start(_) | LiveItem::Frame(_) => self.again = None,
+            LiveItem::Skipped(_) | LiveItem::Removed => {}
+        }
+    }
+
+    /// Returns when it is to be said again; never while the stream flows.
+    async fn again(&self) {
+        match self.again {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 struct Viewer {
     site: Site,
     socket: WebSocket,
@@ -167,6 +198,7 @@ impl Viewer {
         let mut ping = tokio::time::interval(socket::PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut heard = Instant::now();
+        let mut standing = Standing::default();
         loop {
             tokio::select! {
                 // What the viewer said comes before the look at how long it was silent.
@@ -187,12 +219,19 @@ impl Viewer {
                         return End::Gone;
                     }
                 }
+                () = standing.again() => {
+                    standing.told(&LiveItem::Waiting);
+                    if !self.say(&LiveMessage::Waiting {}).await {
+                        return End::Gone;
+                    }
+                }
                 item = live.next() => {
                     if self.needs_fragments(&item) {
                         self.mode = Mode::Fragments;
                         live = self.subscribe();
                         continue;
                     }
+                    standing.told(&item);
                     match self.item(item).await {
                         Ok(()) => {}
                         Err(end) => return end,
@@ -300,4 +339,24 @@ fn init(run: &LiveRun, audio: bool) -> Option<Message> {
         InitSegment::new(&video_only).ok()?.bytes()
     };
     Some(Message::Binary(wire::message(&head, &bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_told_again_until_the_stream_flows() {
+        let mut standing = Standing::default();
+        let long = WAITING_EVERY * 10;
+        assert!(tokio::time::timeout(long, standing.again()).await.is_err());
+        for _ in 0..3 {
+            standing.told(&LiveItem::Waiting);
+            // Something else that is said meanwhile starts nothing over.
+            standing.told(&LiveItem::Skipped(1));
+            let begin = Instant::now();
+            standing.again().await;
+            assert_eq!(begin.elapsed(), WAITING_EVERY);
+        }
+    }
 }
