@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use oriel_api::Caller;
+use oriel_api::{Caller, Timestamp};
 use oriel_worker::SegmentFile;
 use serde::Deserialize;
 
@@ -23,6 +23,8 @@ use crate::{
     site::Site,
 };
 
+/// Longest part of a file's name that is the camera's, in characters.
+const LONGEST_NAME: usize = 60;
 /// Read from disk at once.
 const CHUNK: u64 = 256 * 1024;
 
@@ -34,6 +36,9 @@ pub(crate) struct Signature {
     exp: Option<i64>,
     #[serde(default)]
     sig: Option<String>,
+    /// Anything: the answer is meant for a file. Not signed, as it opens nothing.
+    #[serde(default)]
+    download: Option<String>,
 }
 
 /// Answers with a segment or the part of it that is asked for.
@@ -63,7 +68,38 @@ pub(crate) async fn serve(
     };
     let (channel, start, _) = site.nvr().segment_location(&caller, &camera, &name).await?;
     let file = site.worker().open_file(&channel, start).await?;
-    Ok(answer(&method, &headers, file))
+    let mut response = answer(&method, &headers, file);
+    if signature.download.is_some() {
+        let named = site.channel_name(&channel).await.unwrap_or(camera);
+        insert(
+            &mut response,
+            header::CONTENT_DISPOSITION,
+            &attachment(&named, start),
+        );
+    }
+    Ok(response)
+}
+
+/// `Content-Disposition` of a file (RFC 6266, RFC 8187): `<name>-<UTC time>.mp4`. Names come from
+/// cameras and people, so nothing of them but letters and digits of ASCII is in the plain form.
+fn attachment(name: &str, start: Timestamp) -> String {
+    let time = start.to_string().replace(':', "-");
+    let name: String = name.chars().take(LONGEST_NAME).collect();
+    let plain: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    let encoded = name.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() {
+            out.push(char::from(byte));
+        } else {
+            // A slash would come out as a folder.
+            let byte = if b"/\\:".contains(&byte) { b'_' } else { byte };
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    });
+    format!("attachment; filename=\"{plain}-{time}.mp4\"; filename*=UTF-8''{encoded}-{time}.mp4")
 }
 
 fn answer(method: &Method, headers: &HeaderMap, file: SegmentFile) -> Response {
@@ -159,4 +195,29 @@ async fn next_chunk((file, at): Reading, to: u64) -> std::io::Result<Option<(Byt
     let chunk = file.read(at..to.min(at + CHUNK)).await?;
     let read = chunk.len() as u64;
     Ok((read > 0).then_some((chunk, (file, at + read))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_file_holds_nothing_that_means_something_elsewhere() {
+        let noon = Timestamp::from_ms(1_767_225_600_000);
+        let time = "2026-01-01T00-00-00.000Z";
+        assert_eq!(
+            attachment("Yard 2", noon),
+            format!(
+                "attachment; filename=\"Yard_2-{time}.mp4\"; filename*=UTF-8''Yard%202-{time}.mp4"
+            )
+        );
+        let hostile = attachment("../a\"; x=\r\nSet-Cookie: \u{fc}", noon);
+        assert!(
+            hostile.starts_with("attachment; filename=\"___a___x___Set_Cookie___-2026"),
+            "{hostile}"
+        );
+        assert!(hostile.contains("''%2E%2E%5Fa%22%3B%20x%3D%0D%0ASet%2DCookie%5F%20%C3%BC-"));
+        assert!(HeaderValue::from_str(&hostile).is_ok());
+        assert!(attachment(&"x".repeat(500), noon).len() < 250);
+    }
 }

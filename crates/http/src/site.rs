@@ -122,6 +122,12 @@ impl Site {
             .is_some()
     }
 
+    /// What people call a channel.
+    pub(crate) async fn channel_name(&self, id: &ChannelId) -> Option<String> {
+        let channel: Option<Channel> = self.look_up("channel_get", id.as_str()).await;
+        channel.map(|c| c.name)
+    }
+
     /// The encoding that can be served when this one is asked for: the main one when the camera
     /// has no other.
     pub(crate) async fn served_quality(&self, id: &ChannelId, asked: Quality) -> Quality {

@@ -110,6 +110,15 @@ async fn a_signed_url_opens_its_own_segment_and_nothing_else() {
     let url = segment.url.unwrap();
     assert_eq!(world.raw("GET", &url, &[], b"").await.body, bytes);
     assert_eq!(world.raw("HEAD", &url, &[], b"").await.status, 200);
+    let file = world
+        .raw("GET", &format!("{url}&download=1"), &[], b"")
+        .await;
+    assert_eq!(file.body, bytes);
+    let named = file.header("content-disposition").unwrap();
+    let begins = "attachment; filename=\"Yard-2026-01-01T00-00-00.000Z.mp4\"";
+    assert!(named.starts_with(begins), "{named}");
+    let shown = world.raw("GET", &url, &[], b"").await;
+    assert_eq!(shown.header("content-disposition"), None);
     let (_, query) = url.split_once('?').unwrap();
     let (exp, sig) = query.split_once('&').unwrap();
     let path = format!("/api/recordings/segment/{camera}/{}", segment.name);
@@ -117,6 +126,8 @@ async fn a_signed_url_opens_its_own_segment_and_nothing_else() {
         path.clone(),
         format!("{path}?{exp}"),
         format!("{path}?{sig}"),
+        format!("{path}?download=1"),
+        format!("{path}?{exp}&{sig}A&download=1"),
         format!("{path}?{exp}&sig="),
         format!("{path}?{exp}&{sig}A"),
         format!("{path}?{exp}0&{sig}"),
