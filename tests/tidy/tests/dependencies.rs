@@ -130,6 +130,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oriel-store",
             "oriel-nvr",
             "oriel-task",
+            "oriel-system-tests",
         ],
     ),
 ];

@@ -1,3 +1,5 @@
+//! Runs follow the wall clock: drifting cameras, stepping clocks, and what must not be lost.
+
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
