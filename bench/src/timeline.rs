@@ -109,7 +109,7 @@ async fn ask(path: &Path, end: Timestamp) -> Result<(f64, f64, f64)> {
         for n in 0..CAMERAS {
             let each = Instant::now();
             let seen = store
-                .timeline(ChannelId::from_random(id(n)), day, end, None)
+                .timeline(ChannelId::from_random(id(n)), day, end, Vec::new())
                 .await?;
             seen.stretches.first().context("footage")?;
             best_one = best_one.min(each.elapsed().as_secs_f64() * 1000.0);

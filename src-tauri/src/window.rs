@@ -24,8 +24,16 @@ pub fn open(app: &AppHandle) -> tauri::Result<()> {
         .min_inner_size(480.0, 480.0)
         // The page's own background, so that nothing flashes white while it loads.
         .background_color(tauri::window::Color(0x0f, 0x12, 0x16, 0xff))
+        // A link that leads elsewhere must not replace the app, which has no way back.
+        .on_navigation(is_own_page)
         .build()?;
     Ok(())
+}
+
+/// Whether an address is the page inside the program, which each system's webview spells in its
+/// own way.
+fn is_own_page(url: &tauri::Url) -> bool {
+    url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost")
 }
 
 /// Brings the window back from the tray or from behind others.
@@ -71,5 +79,19 @@ pub async fn close(app: &AppHandle) {
                     }
                 });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_page_itself_may_fill_the_window() {
+        let may = |text: &str| is_own_page(&text.parse().unwrap());
+        assert!(may("tauri://localhost/index.html"));
+        assert!(may("http://tauri.localhost/live"));
+        assert!(!may("http://127.0.0.1:8642/api/recordings/segment/x/1.mp4"));
+        assert!(!may("https://example.com/tauri.localhost"));
     }
 }

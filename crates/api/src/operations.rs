@@ -120,7 +120,7 @@ operations! {
 
     /// Version, folders, disk, engines and where secrets are kept.
     system_get: Get "/system", SystemManage, Empty => SystemInfo;
-    /// Settings.
+    /// What the owner has set for the recorder.
     settings_get: Get "/settings", SystemManage, Empty => Settings;
     /// Changes settings.
     settings_update: Patch "/settings", SystemManage, SettingsUpdate => Settings;

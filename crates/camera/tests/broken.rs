@@ -1,5 +1,10 @@
 //! Servers that are reachable and wrong: each has its own error, in time, and none panics.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it should be"
+)]
+
 use std::time::{Duration, Instant};
 
 use oriel_api::{AudioMode, Credentials, ReasonCode, Secret};

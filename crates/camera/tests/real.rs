@@ -1,5 +1,10 @@
 //! Sessions and probes with real cameras in processes of their own.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it should be"
+)]
+
 use std::time::Duration;
 
 use oriel_api::{

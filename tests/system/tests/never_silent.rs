@@ -1,5 +1,10 @@
 //! A camera that dies, freezes, reboots as another or changes its password is handled and said.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it should be"
+)]
+
 use oriel_api::{Camera, ReasonCode, SegmentState, StreamState};
 use oriel_system_tests::{Api, Recorder, RecorderOptions, wait};
 use oriel_testkit::{Auth, CameraOptions, StreamOptions, TestCamera};

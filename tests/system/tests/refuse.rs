@@ -1,5 +1,10 @@
 //! Addresses that are wrong in every way get their own answer, in time and with bounded memory.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it should be"
+)]
+
 use std::time::Instant;
 
 use oriel_system_tests::{Recorder, RecorderOptions};

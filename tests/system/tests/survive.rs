@@ -2,6 +2,11 @@
 //!
 //! `ORIEL_KILLS` sets how often; the default keeps the test short.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it should be"
+)]
+
 use std::{
     fs,
     process::Command,

@@ -1,5 +1,10 @@
 //! Dependencies point down only, and each heavy thing has one home.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it should be"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,

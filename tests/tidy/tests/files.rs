@@ -1,5 +1,10 @@
 //! Files stay small, say what they are for, and speak of the project alone.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it should be"
+)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -256,7 +256,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Settings. */
+        /** What the owner has set for the recorder. */
         get: operations["settings_get"];
         put?: never;
         post?: never;

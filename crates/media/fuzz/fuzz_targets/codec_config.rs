@@ -1,3 +1,5 @@
+//! Fuzzes the readers of codec configuration records.
+
 #![no_main]
 
 #[path = "../../tests/support/hostile.rs"]

@@ -1,3 +1,5 @@
+//! Fuzzes moving fragments in time and joining them.
+
 #![no_main]
 
 #[path = "../../tests/support/hostile.rs"]

@@ -1,3 +1,5 @@
+//! Fuzzes the scan of segment files.
+
 #![no_main]
 
 #[path = "../../tests/support/hostile.rs"]

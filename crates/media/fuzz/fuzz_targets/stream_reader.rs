@@ -1,3 +1,5 @@
+//! Fuzzes the reader of an untrusted fragmented MP4 stream.
+
 #![no_main]
 
 #[path = "../../tests/support/hostile.rs"]

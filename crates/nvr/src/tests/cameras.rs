@@ -1,3 +1,5 @@
+//! Cameras and channels: added, changed, removed, refused.
+
 use std::sync::atomic::Ordering;
 
 use oriel_api::{Change, ErrorCode, Secret, link::credentials_key};

@@ -1,3 +1,5 @@
+//! Signing in, tokens and signed addresses.
+
 use oriel_api::{ErrorCode, Timestamp};
 use oriel_secrets::SecretStore;
 use serde_json::json;

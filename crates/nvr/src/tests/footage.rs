@@ -1,3 +1,5 @@
+//! Lists, timelines and deletion of footage.
+
 use std::sync::atomic::Ordering;
 
 use oriel_api::{

@@ -1,3 +1,5 @@
+//! No secret leaves by any way.
+
 use std::{
     io,
     sync::{Arc, Mutex},

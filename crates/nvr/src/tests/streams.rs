@@ -1,3 +1,5 @@
+//! States of streams, and the events they leave.
+
 use oriel_api::{
     Change, EventKind, Quality, Reason, ReasonCode, StreamProfile, StreamState, StreamStats,
     Timestamp, VideoInfo,

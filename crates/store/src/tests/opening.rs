@@ -1,3 +1,5 @@
+//! Opening, upgrading and refusing a database.
+
 use std::path::Path;
 
 use oriel_api::Timestamp;

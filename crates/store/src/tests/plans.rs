@@ -1,3 +1,5 @@
+//! Queries are answered from covering indexes.
+
 use rusqlite::types::Null;
 
 use super::Temporary;

@@ -1,3 +1,5 @@
+//! The schema is the one that is described.
+
 use super::Temporary;
 
 const COMMITTED: &str = include_str!("../../schema.sql");

@@ -1,4 +1,4 @@
-use std::time::Instant;
+//! Answers stay right in large tables, and are taken from indexes alone.
 
 use oriel_api::{ChannelId, Range, Timestamp};
 
