@@ -15,7 +15,7 @@ const RUN = [
 
 const TEST = [
   'gstreamer1.0-tools', 'gstreamer1.0-rtsp', 'xvfb', 'xauth', 'dbus', 'dbus-x11', 'webkit2gtk-driver',
-  'chromium', 'gnome-keyring', 'libsecret-1-0', 'ffmpeg',
+  'chromium', 'procps', 'git', 'gnome-keyring', 'libsecret-1-0', 'ffmpeg',
 ];
 
 /** Debian package names for a purpose. */
