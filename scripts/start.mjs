@@ -2,7 +2,7 @@
 // the app; without a display the recorder alone, whose address is printed.
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -25,11 +25,9 @@ run('cargo', ['build', '--release', ...packages.flatMap((p) => ['-p', p])]);
 mkdirSync(data, { recursive: true });
 const list = join(data, 'demo-cameras.json');
 const cameras = spawn(binary('oriel-demo-cameras'), ['--out', list], { stdio: ['pipe', 'pipe', 'inherit'] });
-cameras.on('exit', (code) => code && console.error(`The demo cameras stopped (${code}).`));
-await Promise.race([
-  once(createInterface({ input: cameras.stdout }), 'line'),
-  once(cameras, 'exit').then(() => stop('The demo cameras did not start.')),
-]);
+const ready = once(createInterface({ input: cameras.stdout }), 'line').then(() => true);
+const ended = once(cameras, 'exit').then(() => false);
+if (!(await Promise.race([ready, ended]))) stop('The demo cameras did not start.');
 
 say(headless ? 'Starting the recorder without a window' : 'Starting Oriel');
 const main = headless
@@ -41,5 +39,5 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => main.kill('SIGTERM'));
 const [code, signal] = await once(main, 'exit');
 cameras.stdin.end();
-if (existsSync(list) && cameras.exitCode === null) cameras.kill();
+if (cameras.exitCode === null) cameras.kill();
 process.exit(signal ? 1 : (code ?? 1));
