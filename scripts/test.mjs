@@ -29,7 +29,7 @@ await step('Page: install, check, unit tests, build', () => {
 await step('Rust: format', () => cargo('fmt', '--all', '--check'));
 await step('Rust: build', () => cargo('build', '--workspace', '--locked', '--bins'));
 await step('Rust: clippy', () => cargo('clippy', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings'));
-await step('Rust: unit, crate, system and tidy tests', () => cargo('test', '--workspace', '--locked'));
+await step('Rust: unit, crate, system and tidy tests', () => cargo('test', '--workspace', '--locked', '--no-fail-fast'));
 await step('Page in a browser, on the real recorder', () =>
   run('npx', ['playwright', 'test', '--config', 'tests/e2e/playwright.config.ts'], { env }),
 );

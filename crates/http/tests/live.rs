@@ -334,7 +334,13 @@ async fn single_pictures_hold_no_connection_and_end_with_the_channel() {
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap();
     world.rpc("channel_delete", json!({ "id": channel })).await;
-    assert_eq!(ask().await.status, 404);
+    // The source hears of it a moment later.
+    let wait = async {
+        while ask().await.status != 404 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
