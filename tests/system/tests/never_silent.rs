@@ -26,6 +26,14 @@ fn wait_reason(api: &Api, id: &str, codes: &[ReasonCode]) -> Camera {
     })
 }
 
+/// Lets an outage last until it is a gap: footage less than a second apart counts as one stretch.
+fn wait_gap(api: &Api, channel: &str) {
+    wait::until("an outage of two seconds", || {
+        let stood = api.timeline(channel).ok()?.last?.ms();
+        (jiff::Timestamp::now().as_millisecond() - stood > 2000).then_some(())
+    });
+}
+
 #[test]
 fn every_fault_of_a_camera_is_seen_shown_and_survived() {
     let first = CameraOptions {
@@ -54,6 +62,7 @@ fn every_fault_of_a_camera_is_seen_shown_and_survived() {
     // Killed, and back as another: a new picture size is a new run.
     camera.kill().unwrap();
     wait_reason(api, &id, &[ReasonCode::Ended, ReasonCode::Unreachable]);
+    wait_gap(api, &channel);
     let other = CameraOptions {
         stream: StreamOptions {
             width: 192,
@@ -85,6 +94,7 @@ fn every_fault_of_a_camera_is_seen_shown_and_survived() {
         .unwrap();
     let refused = wait_reason(api, &id, &[ReasonCode::AuthRefused]);
     assert_eq!(refused.state, StreamState::Failed, "a person has to act");
+    wait_gap(api, &channel);
     api.update_camera(&id, json!({ "password": "new & better" }))
         .unwrap();
     api.wait_state(&id, StreamState::Streaming);
@@ -171,10 +181,7 @@ fn switched_off_is_a_known_gap_and_on_again_goes_on() {
     api.update_channel(&channel, json!({ "record_mode": "off" }))
         .unwrap();
     api.wait_state(&id, StreamState::Idle);
-    let stood = api.timeline(&channel).unwrap().last.unwrap().ms();
-    wait::until("some time without footage", || {
-        (jiff::Timestamp::now().as_millisecond() - stood > 3000).then_some(())
-    });
+    wait_gap(api, &channel);
     api.update_channel(&channel, json!({ "record_mode": "continuous" }))
         .unwrap();
     api.wait_state(&id, StreamState::Streaming);
