@@ -100,7 +100,7 @@ async function inWindow(url) {
   const display = start('Xvfb', ['-displayfd', '1', '-screen', '0', '1400x900x24', '-nolisten', 'tcp']);
   const number = (await line(display, /^(\d+)$/))[1];
   const list = join(folder, 'demo.json');
-  execFileSync('sh', ['-c', 'cat > "$1"', 'sh', list], { input: JSON.stringify([{ name: 'Stamped', url, low_url: null, username: null, password: null }]) });
+  execFileSync('sh', ['-c', 'cat > "$1"', 'sh', list], { input: JSON.stringify([{ name: 'Stamped', url, low_url: null, username: 'viewer', password: 'unused' }]) });
   const env = { ...process.env, DISPLAY: `:${number}`, ORIEL_SECRETS: 'file', ORIEL_DATA: join(folder, 'window'), ORIEL_DEMO_CAMERAS: list };
   delete env.WAYLAND_DISPLAY;
   start(join(target, 'tools', 'bin', 'tauri-driver'), ['--port', '24444', '--native-port', '24445', '--native-driver', '/usr/bin/WebKitWebDriver'], { env });
@@ -129,11 +129,12 @@ try {
   await inChromium(again, true);
   served.child.kill('SIGTERM');
   await inWindow(url);
+} finally {
+  // What was measured is shown even when a later part did not get so far.
   console.log('\n### Live, 1280x720@30, stamped picture to readable pixel, milliseconds\n');
   console.log('| where | transport | p50 | p95 | of MSE in Chromium | first picture, p50 |\n|---|---|---|---|---|---|');
   const mse = rows.find((r) => r.where === 'Chromium' && r.transport === 'mse')?.p50;
   for (const r of rows) console.log(`| ${r.where} | ${r.transport} | ${r.p50} | ${r.p95} | ${mse ? (r.p50 / mse).toFixed(2) : '-'} | ${r.first === undefined ? '-' : Math.round(r.first)} |`);
-} finally {
   for (const child of children.reverse()) child.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
 }
