@@ -11,7 +11,7 @@ import { target } from '../../scripts/steps.mjs';
 import { Session, until } from '../../tests/e2e/desktop/webdriver.mjs';
 import { percentile, sampler } from './sampler.mjs';
 
-const SAMPLES = 300;
+const SAMPLES = 100;
 const bin = process.env.ORIEL_BIN_DIR ?? join(target, 'release');
 const folder = mkdtempSync(join(tmpdir(), 'oriel-bench-'));
 const children = [];
