@@ -91,5 +91,9 @@ test('what was recorded plays in the window', async () => {
   const began = await until('a position on the timeline', at);
   await session.run("document.querySelector('[data-testid=go-live]').click()");
   await until('playback goes on', async () => (await at()) > began + 3000);
+  // A moving clock alone proves nothing: there has to be a picture, and it has to go on.
+  const shown = () => session.run("const v = document.querySelector('[data-testid=playback-video]'); return v && v.readyState >= 2 && v.videoWidth > 0 ? v.currentTime : 0");
+  const first = await until('a picture', shown, 30_000);
+  await until('the picture goes on', async () => (await shown()) > first + 2, 30_000);
   await keep('window-playback.png');
 });
