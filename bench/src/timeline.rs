@@ -66,6 +66,7 @@ async fn fill(path: &Path, total: u64, end: Timestamp) -> Result<()> {
                 id: camera.clone(),
                 name: format!("Camera {n}"),
                 profiles: vec![profile],
+                snapshot_url: None,
                 channel: ChannelId::from_random(id(n)),
                 at: Timestamp::from_ms(0),
             })

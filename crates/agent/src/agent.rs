@@ -212,6 +212,10 @@ impl AgentLink for Agent {
         .await
     }
 
+    async fn snapshot(&self, _: &CameraId) -> Result<Vec<u8>> {
+        Err(oriel_api::Error::unavailable("Not built yet."))
+    }
+
     fn status(&self, camera: &CameraId, quality: Quality) -> Option<StreamStatus> {
         let cameras = self.cameras();
         let streams = &cameras.get(camera)?.streams;

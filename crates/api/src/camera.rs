@@ -74,6 +74,10 @@ pub enum ReasonCode {
     Off,
     /// Oriel was not running.
     NotRunning,
+    /// A rule or a full disk deleted the footage.
+    Deleted,
+    /// Somebody's words.
+    Noted,
     /// A fault of ours.
     Internal,
 }
@@ -190,6 +194,9 @@ pub struct Camera {
     pub stats: Option<StreamStats>,
     /// Encodings it offers.
     pub profiles: Vec<StreamProfile>,
+    /// Address that answers with a picture, without credentials; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_url: Option<String>,
     /// Things a person should know.
     pub warnings: Vec<Warning>,
 }
@@ -270,6 +277,9 @@ pub struct CameraCreate {
     /// Address of a smaller stream, if there is one.
     #[serde(default)]
     pub low_url: Option<String>,
+    /// Address that answers with a picture (`http://` or `https://`), if there is one.
+    #[serde(default)]
+    pub snapshot_url: Option<String>,
     /// User name.
     #[serde(default)]
     pub username: Option<String>,
@@ -294,6 +304,9 @@ pub struct CameraUpdate {
     /// New address of the smaller stream; empty text removes it.
     #[serde(default)]
     pub low_url: Option<String>,
+    /// New address that answers with a picture; empty text removes it.
+    #[serde(default)]
+    pub snapshot_url: Option<String>,
     /// New user name; empty text removes user and password.
     #[serde(default)]
     pub username: Option<String>,

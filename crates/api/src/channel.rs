@@ -60,8 +60,29 @@ pub enum AudioMode {
     /// AAC and Opus as they are, everything else to AAC.
     #[default]
     Auto,
+    /// As AAC, converted where the camera sends something else.
+    Aac,
+    /// As Opus, converted where the camera sends something else.
+    Opus,
+    /// As MP3, converted where the camera sends something else.
+    Mp3,
+    /// As the camera sends it; left out when that cannot be kept.
+    Copy,
     /// No audio.
     Off,
+}
+
+/// Which segments of a channel are uploaded, when a destination is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UploadPolicy {
+    /// All.
+    #[default]
+    All,
+    /// Those around an event of the channel: from 10 s before it to 30 s after.
+    Events,
+    /// None.
+    None,
 }
 
 /// A channel as callers see it.
@@ -83,6 +104,17 @@ pub struct Channel {
     /// Seconds per segment, 5 to 600; absent means the recorder's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment_seconds: Option<u32>,
+    /// A segment also ends before it is larger than so many MB, 1 to 4096; absent is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_mb: Option<u32>,
+    /// Which segments are uploaded.
+    pub upload: UploadPolicy,
+    /// Days for which its footage is kept on this disk; absent is the recorder's rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u32>,
+    /// Space its footage may have on this disk, in MB; absent is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_mb: Option<u32>,
     /// The recorder's own view of this channel.
     pub recording: RecordingState,
 }
@@ -158,6 +190,18 @@ pub struct ChannelUpdate {
     /// Seconds per segment, 5 to 600; 0 goes back to the recorder's setting.
     #[serde(default)]
     pub segment_seconds: Option<u32>,
+    /// Largest segment in MB, 1 to 4096; 0 is no limit.
+    #[serde(default)]
+    pub segment_mb: Option<u32>,
+    /// Which segments are uploaded.
+    #[serde(default)]
+    pub upload: Option<UploadPolicy>,
+    /// Days, 1 to 3650; 0 goes back to the recorder's rule.
+    #[serde(default)]
+    pub retention_days: Option<u32>,
+    /// Quota in MB; 0 is no limit.
+    #[serde(default)]
+    pub quota_mb: Option<u32>,
 }
 impl Scoped for ChannelUpdate {
     fn scope(&self) -> Scope {

@@ -124,7 +124,7 @@ pub fn accept<I: DeserializeOwned + Scoped>(
 fn decode_error(error: &serde_json::Error) -> Error {
     let text = error.to_string();
     // Ids refuse with their own sentence; an unknown id is not a malformed request.
-    if let Some(noun) = ["camera", "channel"]
+    if let Some(noun) = ["camera", "channel", "clip", "snapshot", "export"]
         .iter()
         .find(|n| text.contains(&format!("There is no such {n}.")))
     {

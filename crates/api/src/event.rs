@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Camera, CameraId, Channel, ChannelId, Reason, Scope, Scoped, Timestamp};
+use crate::{
+    Camera, CameraId, Channel, ChannelId, Clip, ClipId, DiskState, Export, ExportId, Reason, Scope,
+    Scoped, Snapshot, SnapshotId, Timestamp, UploadStatus,
+};
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +22,18 @@ pub enum EventKind {
     Recovered,
     /// The wall clock jumped.
     ClockStep,
+    /// Somebody marked a moment.
+    Marked,
+    /// Footage was deleted before its time to keep the disk from filling.
+    DeletedEarly,
+    /// The disk is nearly full, or has room again.
+    DiskLevel,
+    /// Uploading has stopped until somebody acts.
+    UploadStopped,
+    /// Uploading goes on.
+    UploadResumed,
+    /// A segment could not be uploaded: its local file is gone or damaged.
+    UploadLost,
     /// Oriel started.
     Started,
     /// Oriel stopped in an orderly way.
@@ -66,6 +81,25 @@ impl Scoped for EventQuery {
     }
 }
 
+/// A moment to be marked.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventCreate {
+    /// Channel.
+    pub id: ChannelId,
+    /// When; now when absent.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// What it is, 200 characters at most.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+impl Scoped for EventCreate {
+    fn scope(&self) -> Scope {
+        Scope::Channel(self.id.clone())
+    }
+}
+
 /// A change, as it is pushed to viewers. The same JSON over WebSocket and in the window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -103,6 +137,46 @@ pub enum Change {
     Event {
         /// What.
         event: Event,
+    },
+    /// A clip was made, changed or got further.
+    Clip {
+        /// The clip as it is now.
+        clip: Box<Clip>,
+    },
+    /// A clip is gone.
+    ClipRemoved {
+        /// Which.
+        id: ClipId,
+    },
+    /// A snapshot was taken.
+    Snapshot {
+        /// The snapshot as it is now.
+        snapshot: Box<Snapshot>,
+    },
+    /// A snapshot is gone.
+    SnapshotRemoved {
+        /// Which.
+        id: SnapshotId,
+    },
+    /// An export was asked for, or got further.
+    Export {
+        /// The export as it is now.
+        export: Box<Export>,
+    },
+    /// An export is gone.
+    ExportRemoved {
+        /// Which.
+        id: ExportId,
+    },
+    /// The upload queue got further.
+    Uploads {
+        /// As it stands.
+        uploads: UploadStatus,
+    },
+    /// The disk has another level.
+    Disk {
+        /// As it stands.
+        disk: DiskState,
     },
     /// This viewer missed changes: read the lists again.
     Resync {},

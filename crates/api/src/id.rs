@@ -88,6 +88,21 @@ id!(
     ChannelId,
     "channel"
 );
+id!(
+    /// A clip: a range of a channel as one file.
+    ClipId,
+    "clip"
+);
+id!(
+    /// A snapshot: one frame.
+    SnapshotId,
+    "snapshot"
+);
+id!(
+    /// An export: a job that makes files.
+    ExportId,
+    "export"
+);
 
 #[cfg(test)]
 mod tests {

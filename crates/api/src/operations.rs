@@ -110,6 +110,58 @@ operations! {
     /// Days on which any channel has footage, in the viewer's own time zone.
     recording_days: Get "/recordings/days", RecordingsView, DaysQuery => Days;
 
+    /// Ranges of a channel that no rule deletes.
+    protection_list: Get "/channels/{id}/protections", RecordingsView, ProtectionList => Page<Protection>;
+    /// Protects a range of a channel from being deleted by any rule.
+    protection_create: Post "/channels/{id}/protections", RecordingsDelete, ProtectionCreate => Protection;
+    /// Lifts a protection.
+    protection_delete: Delete "/channels/{id}/protections/{protection}", RecordingsDelete, ProtectionRef => Empty;
+
+    /// Clips, newest first.
+    clip_list: Get "/clips", RecordingsView, ClipList => Page<Clip>;
+    /// Makes a clip; the end may lie in the future. Answers at once.
+    clip_create: Post "/clips", ClipsCreate, ClipCreate => Clip;
+    /// One clip.
+    clip_get: Get "/clips/{id}", RecordingsView, ClipRef => Clip;
+    /// Renames a clip.
+    clip_update: Patch "/clips/{id}", ClipsCreate, ClipUpdate => Clip;
+    /// Deletes a clip, also one that is being made.
+    clip_delete: Delete "/clips/{id}", ClipsCreate, ClipRef => Empty;
+    /// Stops waiting for footage: the clip is made of what there is.
+    clip_cancel: Post "/clips/{id}/cancel", ClipsCreate, ClipRef => Clip;
+    /// Tries again to make a clip that failed or has holes.
+    clip_retry: Post "/clips/{id}/retry", ClipsCreate, ClipRef => Clip;
+    /// A link to a clip that ends by itself.
+    clip_share: Post "/clips/{id}/share", RecordingsExport, ClipShare => ShareLink;
+
+    /// Snapshots of all channels, newest first.
+    snapshot_list: Get "/snapshots", RecordingsView, SnapshotList => Page<Snapshot>;
+    /// Snapshots of a channel, newest first.
+    channel_snapshots: Get "/channels/{id}/snapshots", RecordingsView, ChannelSnapshots => Page<Snapshot>;
+    /// Takes a snapshot: an entry first, then the picture.
+    snapshot_create: Post "/channels/{id}/snapshots", SnapshotsCreate, SnapshotCreate => Snapshot;
+    /// One snapshot.
+    snapshot_get: Get "/snapshots/{id}", RecordingsView, SnapshotRef => Snapshot;
+    /// Says that a client's picture was sent.
+    snapshot_confirm: Post "/snapshots/{id}/confirm", SnapshotsCreate, SnapshotRef => Snapshot;
+    /// Deletes a snapshot.
+    snapshot_delete: Delete "/snapshots/{id}", SnapshotsCreate, SnapshotRef => Empty;
+
+    /// Exports, newest first.
+    export_list: Get "/recordings/export", RecordingsExport, ExportList => Page<Export>;
+    /// Makes files of a range of several cameras. Answers at once.
+    export_create: Post "/recordings/export", RecordingsExport, ExportCreate => Export;
+    /// One export.
+    export_get: Get "/recordings/export/{id}", RecordingsExport, ExportRef => Export;
+    /// Stops an export.
+    export_cancel: Post "/recordings/export/{id}/cancel", RecordingsExport, ExportRef => Export;
+    /// Tries again what an export could not make.
+    export_retry: Post "/recordings/export/{id}/retry", RecordingsExport, ExportRef => Export;
+    /// Deletes an export and its files.
+    export_delete: Delete "/recordings/export/{id}", RecordingsExport, ExportRef => Empty;
+
+    /// Marks a moment of a channel.
+    event_create: Post "/channels/{id}/events", RecordingsView, EventCreate => Event;
     /// What happened, newest first.
     event_list: Get "/events", LiveView, EventQuery => Page<Event>;
 
@@ -117,6 +169,19 @@ operations! {
     demo_list: Get "/demo", CamerasManage, Empty => Page<DemoCamera>;
     /// Adds the demonstration cameras.
     demo_add: Post "/demo", CamerasManage, Empty => Page<Camera>;
+
+    /// Where footage goes, how long it stays, and how that stands.
+    storage_get: Get "/storage", SystemManage, Empty => Storage;
+    /// Changes where footage goes and how long it stays.
+    storage_update: Patch "/storage", SystemManage, StorageUpdate => Storage;
+    /// Tries a bucket or folder step by step, before or after it is saved. Sets CORS where it can.
+    storage_test: Post "/storage/test", SystemManage, StorageTest => StorageTestReport;
+    /// Starts uploads again that have stopped or wait.
+    storage_retry: Post "/storage/retry", SystemManage, Empty => Storage;
+    /// Moves one kind of files to another folder.
+    place_update: Post "/storage/places", SystemManage, PlaceUpdate => Storage;
+    /// How many days will be held with rules that are thought about, from measured bit rates.
+    storage_forecast: Post "/storage/forecast", SystemManage, ForecastQuery => Forecast;
 
     /// Version, folders, disk, engines and where secrets are kept.
     system_get: Get "/system", SystemManage, Empty => SystemInfo;

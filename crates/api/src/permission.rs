@@ -20,6 +20,15 @@ pub enum Permission {
     /// Delete recordings.
     #[serde(rename = "recordings.delete")]
     RecordingsDelete,
+    /// Export recordings.
+    #[serde(rename = "recordings.export")]
+    RecordingsExport,
+    /// Make clips.
+    #[serde(rename = "clips.create")]
+    ClipsCreate,
+    /// Take snapshots.
+    #[serde(rename = "snapshots.create")]
+    SnapshotsCreate,
     /// Add, change and remove cameras and channels.
     #[serde(rename = "cameras.manage")]
     CamerasManage,

@@ -47,7 +47,9 @@ pub struct Segment {
     /// which only the newest run is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<i64>,
-    /// Signed URL; absent when the bytes are missing.
+    /// Whether its bytes are on this machine's disk.
+    pub local: bool,
+    /// Signed URL, of this recorder or of the bucket; absent when the bytes are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }

@@ -18,6 +18,7 @@ mod key;
 mod object;
 mod s3;
 mod source;
+mod stores;
 
 pub use address::{SignatureError, SignedUrl, Signer, Verb};
 pub use bandwidth::Bandwidth;
@@ -31,3 +32,4 @@ pub use object::{
 };
 pub use s3::{Addressing, CredentialSource, S3Bucket, S3Settings};
 pub use source::Source;
+pub use stores::{Remote, SharedStores, Stores, place_of};

@@ -71,7 +71,7 @@ pub(crate) fn choose(streams: &[Stream], audio: AudioMode) -> Result<Choice, Cam
     };
     let (audio, source_audio) = match audio {
         AudioMode::Off => (None, SourceAudio::None),
-        AudioMode::Auto => match streams.iter().position(|s| s.media() == "audio") {
+        _ => match streams.iter().position(|s| s.media() == "audio") {
             None => (None, SourceAudio::None),
             Some(i) => {
                 let what = source_audio(&streams[i]);

@@ -75,6 +75,7 @@ impl Nvr {
                 channel,
                 name,
                 profiles,
+                snapshot_url: None,
                 at: self.clock_now(),
             })
             .await;
@@ -168,6 +169,7 @@ impl Nvr {
             name,
             url,
             low_url,
+            snapshot_url: None,
             reconnect,
         };
         let row = match self.store.camera_update(input.id.clone(), change).await {

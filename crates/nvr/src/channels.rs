@@ -18,6 +18,19 @@ fn segment_seconds(given: u32) -> Result<Option<u32>> {
     }
 }
 
+/// A number as given; 0 takes it away.
+fn optional(
+    given: u32,
+    range: std::ops::RangeInclusive<u32>,
+    wrong: &'static str,
+) -> Result<Option<u32>> {
+    match given {
+        0 => Ok(None),
+        n if range.contains(&n) => Ok(Some(n)),
+        _ => Err(Error::invalid(wrong)),
+    }
+}
+
 impl Nvr {
     pub(crate) async fn list_channels(
         &self,
@@ -58,6 +71,19 @@ impl Nvr {
             engine: input.engine,
             audio: input.audio,
             segment_seconds: input.segment_seconds.map(segment_seconds).transpose()?,
+            segment_mb: input
+                .segment_mb
+                .map(|n| optional(n, 1..=4096, "A segment has 1 to 4096 MB."))
+                .transpose()?,
+            upload: input.upload,
+            retention_days: input
+                .retention_days
+                .map(|n| optional(n, 1..=3650, "Footage is kept for 1 to 3650 days."))
+                .transpose()?,
+            quota_mb: input
+                .quota_mb
+                .map(|n| optional(n, 1..=u32::MAX, ""))
+                .transpose()?,
         };
         let _editing = self.editing.lock().await;
         let row = self

@@ -56,6 +56,7 @@ impl Nvr {
                 name: demo.name.clone(),
                 url: demo.url.clone(),
                 low_url: demo.low_url.clone(),
+                snapshot_url: None,
                 username: Some(demo.username.clone()),
                 password: Some(demo.password.clone()),
             };

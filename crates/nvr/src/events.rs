@@ -1,11 +1,15 @@
 //! Events: kept, told, listed.
 
 use oriel_api::{
-    Caller, Change, Error, Event, EventQuery, Page, Permission, Result, Scope, Timestamp,
+    Caller, Change, Error, Event, EventCreate, EventKind, EventQuery, Page, Permission, Reason,
+    ReasonCode, Result, Scope, Timestamp,
 };
 use oriel_store::{EventRow, EventSelection, NewEvent, StoreError};
 
 use crate::Nvr;
+
+/// Characters of a note.
+const LONGEST_NOTE: usize = 200;
 
 fn view(row: EventRow) -> Event {
     Event {
@@ -26,16 +30,43 @@ fn place(text: &str) -> Result<(Timestamp, i64)> {
 impl Nvr {
     /// Keeps an event and tells viewers. One of a channel that is gone is forgotten.
     pub(crate) async fn keep_event(&self, event: NewEvent) -> Result<()> {
-        match self.store.event_insert(event.clone()).await {
-            Ok(id) => {
-                self.push(Change::Event {
-                    event: view(EventRow { id, event }),
-                });
-                Ok(())
-            }
+        match self.insert_event(event).await {
             Err(StoreError::NoSuch(_)) => Ok(()),
-            Err(error) => Err(error.into()),
+            kept => Ok(kept.map(|_| ())?),
         }
+    }
+
+    async fn insert_event(&self, event: NewEvent) -> Result<Event, StoreError> {
+        let id = self.store.event_insert(event.clone()).await?;
+        let event = view(EventRow { id, event });
+        self.push(Change::Event {
+            event: event.clone(),
+        });
+        Ok(event)
+    }
+
+    pub(crate) async fn create_event(&self, input: EventCreate) -> Result<Event> {
+        let now = self.clock_now();
+        let at = input.at.unwrap_or(now);
+        if at > now {
+            return Err(Error::invalid("What is to come cannot be marked."));
+        }
+        let note = input.note.as_deref().map(str::trim).unwrap_or_default();
+        if note.chars().count() > LONGEST_NOTE {
+            return Err(Error::invalid("A note has 200 characters at most."));
+        }
+        let reason = (!note.is_empty()).then(|| Reason {
+            code: ReasonCode::Noted,
+            message: note.to_owned(),
+        });
+        Ok(self
+            .insert_event(NewEvent {
+                at,
+                kind: EventKind::Marked,
+                channel: Some(self.channel_row(&input.id).await?.id),
+                reason,
+            })
+            .await?)
     }
 
     pub(crate) async fn list_events(

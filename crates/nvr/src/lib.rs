@@ -10,19 +10,26 @@ mod cameras;
 mod channels;
 pub mod check;
 mod chronicle;
+mod clips;
 mod collector;
 mod demo;
 mod events;
+mod exports;
+mod forecast;
 mod link;
 mod logins;
 mod nvr;
 mod operations;
+mod protections;
 mod random;
 mod recordings;
 pub mod sign;
+mod snapshots;
 mod states;
+mod storage;
 mod system;
 mod tokens;
+mod uploads;
 mod views;
 
 #[cfg(test)]

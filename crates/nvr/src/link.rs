@@ -75,6 +75,10 @@ impl NvrLink for Nvr {
             .await?)
     }
 
+    async fn recordings_place(&self, _mark: Option<&str>) -> Result<bool> {
+        Ok(true)
+    }
+
     async fn segment_missing(&self, channel: &ChannelId, start: Timestamp) -> Result<()> {
         self.store.recording_missing(channel.clone(), start).await?;
         Ok(())

@@ -9,8 +9,9 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oriel_api::{
     Change, ChannelId, Error, EventKind, Result, Secret, Settings, Timestamp,
-    link::{AgentLink, WorkerLink},
+    link::{AgentLink, AssemblyLink, WorkerLink},
 };
+use oriel_bucket::SharedStores;
 use oriel_secrets::SecretStore;
 use oriel_store::{ChannelRow, NewEvent, Store};
 use tokio::{
@@ -52,12 +53,17 @@ pub struct NvrOptions {
     pub media_base: String,
     /// Demonstration cameras that are offered.
     pub demo: Vec<DemoSetup>,
+    /// The stores, which the nvr opens by its settings and replaces as they change.
+    pub stores: SharedStores,
+    /// Folders below which places may be, beside the data folder.
+    pub approved_roots: Vec<PathBuf>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Links {
     pub(crate) agent: Arc<dyn AgentLink>,
     pub(crate) worker: Arc<dyn WorkerLink>,
+    pub(crate) assembly: Arc<dyn AssemblyLink>,
 }
 
 /// The control side. Made once, shared as `Arc<Nvr>`.
@@ -155,8 +161,18 @@ impl Nvr {
     }
 
     /// Connects the other roles. Once, before [`Nvr::start`].
-    pub fn attach(&self, agent: Arc<dyn AgentLink>, worker: Arc<dyn WorkerLink>) {
-        if self.links.set(Links { agent, worker }).is_err() {
+    pub fn attach(
+        &self,
+        agent: Arc<dyn AgentLink>,
+        worker: Arc<dyn WorkerLink>,
+        assembly: Arc<dyn AssemblyLink>,
+    ) {
+        let links = Links {
+            agent,
+            worker,
+            assembly,
+        };
+        if self.links.set(links).is_err() {
             warn!("the roles are connected already");
         }
     }
@@ -209,7 +225,7 @@ impl Nvr {
         for channel in self.store.channels().await? {
             links
                 .worker
-                .configure_channel(&channel.id, channel.segment_seconds);
+                .configure_channel(&channel.id, channel.cutting());
         }
         let cameras = self.store.cameras().await?;
         self.logins.load(cameras.iter().map(|c| c.id.clone())).await;

@@ -79,6 +79,86 @@ impl Operations for Nvr {
         self.days(caller, input).await
     }
 
+    async fn protection_list(&self, _: &Caller, input: ProtectionList) -> Result<Page<Protection>> {
+        self.list_protections(input).await
+    }
+    async fn protection_create(&self, _: &Caller, input: ProtectionCreate) -> Result<Protection> {
+        self.create_protection(input).await
+    }
+    async fn protection_delete(&self, _: &Caller, input: ProtectionRef) -> Result<Empty> {
+        self.delete_protection(input).await
+    }
+
+    async fn clip_list(&self, caller: &Caller, input: ClipList) -> Result<Page<Clip>> {
+        self.list_clips(caller, input).await
+    }
+    async fn clip_create(&self, _: &Caller, input: ClipCreate) -> Result<Clip> {
+        self.create_clip(input).await
+    }
+    async fn clip_get(&self, caller: &Caller, input: ClipRef) -> Result<Clip> {
+        self.get_clip(caller, input).await
+    }
+    async fn clip_update(&self, caller: &Caller, input: ClipUpdate) -> Result<Clip> {
+        self.update_clip(caller, input).await
+    }
+    async fn clip_delete(&self, caller: &Caller, input: ClipRef) -> Result<Empty> {
+        self.delete_clip(caller, input).await
+    }
+    async fn clip_cancel(&self, caller: &Caller, input: ClipRef) -> Result<Clip> {
+        self.cancel_clip(caller, input).await
+    }
+    async fn clip_retry(&self, caller: &Caller, input: ClipRef) -> Result<Clip> {
+        self.retry_clip(caller, input).await
+    }
+    async fn clip_share(&self, caller: &Caller, input: ClipShare) -> Result<ShareLink> {
+        self.share_clip(caller, input).await
+    }
+
+    async fn snapshot_list(&self, caller: &Caller, input: SnapshotList) -> Result<Page<Snapshot>> {
+        self.list_snapshots(caller, input).await
+    }
+    async fn channel_snapshots(
+        &self,
+        _: &Caller,
+        input: ChannelSnapshots,
+    ) -> Result<Page<Snapshot>> {
+        self.list_channel_snapshots(input).await
+    }
+    async fn snapshot_create(&self, _: &Caller, input: SnapshotCreate) -> Result<Snapshot> {
+        self.create_snapshot(input).await
+    }
+    async fn snapshot_get(&self, caller: &Caller, input: SnapshotRef) -> Result<Snapshot> {
+        self.get_snapshot(caller, input).await
+    }
+    async fn snapshot_confirm(&self, caller: &Caller, input: SnapshotRef) -> Result<Snapshot> {
+        self.confirm_snapshot(caller, input).await
+    }
+    async fn snapshot_delete(&self, caller: &Caller, input: SnapshotRef) -> Result<Empty> {
+        self.delete_snapshot(caller, input).await
+    }
+
+    async fn export_list(&self, caller: &Caller, input: ExportList) -> Result<Page<Export>> {
+        self.list_exports(caller, input).await
+    }
+    async fn export_create(&self, caller: &Caller, input: ExportCreate) -> Result<Export> {
+        self.create_export(caller, input).await
+    }
+    async fn export_get(&self, caller: &Caller, input: ExportRef) -> Result<Export> {
+        self.get_export(caller, input).await
+    }
+    async fn export_cancel(&self, caller: &Caller, input: ExportRef) -> Result<Export> {
+        self.cancel_export(caller, input).await
+    }
+    async fn export_retry(&self, caller: &Caller, input: ExportRef) -> Result<Export> {
+        self.retry_export(caller, input).await
+    }
+    async fn export_delete(&self, caller: &Caller, input: ExportRef) -> Result<Empty> {
+        self.delete_export(caller, input).await
+    }
+
+    async fn event_create(&self, _: &Caller, input: EventCreate) -> Result<Event> {
+        self.create_event(input).await
+    }
     async fn event_list(&self, caller: &Caller, input: EventQuery) -> Result<Page<Event>> {
         self.list_events(caller, input).await
     }
@@ -88,6 +168,25 @@ impl Operations for Nvr {
     }
     async fn demo_add(&self, _: &Caller, _: Empty) -> Result<Page<Camera>> {
         self.add_demo().await
+    }
+
+    async fn storage_get(&self, _: &Caller, _: Empty) -> Result<Storage> {
+        self.storage().await
+    }
+    async fn storage_update(&self, _: &Caller, input: StorageUpdate) -> Result<Storage> {
+        self.update_storage(input).await
+    }
+    async fn storage_test(&self, _: &Caller, input: StorageTest) -> Result<StorageTestReport> {
+        self.test_storage(input).await
+    }
+    async fn storage_retry(&self, _: &Caller, input: Empty) -> Result<Storage> {
+        self.retry_storage(input).await
+    }
+    async fn place_update(&self, _: &Caller, input: PlaceUpdate) -> Result<Storage> {
+        self.update_place(input).await
+    }
+    async fn storage_forecast(&self, _: &Caller, input: ForecastQuery) -> Result<Forecast> {
+        self.forecast(input).await
     }
 
     async fn system_get(&self, _: &Caller, _: Empty) -> Result<SystemInfo> {

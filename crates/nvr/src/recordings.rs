@@ -147,6 +147,7 @@ impl Nvr {
                 codecs: row.codecs,
                 continues: row.continues,
                 run: row.run,
+                local: row.local,
                 url: row.local.then(|| url(row.start)),
             })
             .collect();

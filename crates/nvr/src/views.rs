@@ -58,6 +58,7 @@ impl Nvr {
             stats: status.as_ref().and_then(|s| s.stats.clone()),
             warnings: status.map(|s| s.warnings).unwrap_or_default(),
             profiles,
+            snapshot_url: row.snapshot_url.clone(),
         }
     }
 
@@ -77,6 +78,10 @@ impl Nvr {
             engine: row.engine,
             audio: row.audio,
             segment_seconds: row.segment_seconds,
+            segment_mb: row.segment_mb,
+            upload: row.upload,
+            retention_days: row.retention_days,
+            quota_mb: row.quota_mb,
             recording,
         }
     }
@@ -100,13 +105,14 @@ impl Nvr {
         self.news.notify_one();
         links
             .worker
-            .configure_channel(&channel.id, channel.segment_seconds);
+            .configure_channel(&channel.id, channel.cutting());
         links
             .agent
             .apply(CameraSetup {
                 id: camera.id.clone(),
                 channel: channel.id,
                 profiles: camera.profiles.clone(),
+                snapshot_url: camera.snapshot_url.clone(),
                 record_mode: channel.record_mode,
                 engine: channel.engine,
                 audio: channel.audio,

@@ -47,7 +47,7 @@ pub struct Given {
     /// Address to listen on; of this computer only
     #[arg(long, value_name = "ADDR:PORT", env = "ORIEL_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// Configuration file (TOML: data, listen, secrets, gst, demo_cameras)
+    /// Configuration file (TOML: data, listen, secrets, gst, demo_cameras, storage_roots)
     #[arg(long, value_name = "FILE", env = "ORIEL_CONFIG")]
     pub config: Option<PathBuf>,
     /// Demonstration cameras to offer (JSON)
@@ -59,6 +59,14 @@ pub struct Given {
     /// The child program oriel-gst, when it is not beside this one
     #[arg(long, value_name = "FILE", env = "ORIEL_GST")]
     pub gst: Option<PathBuf>,
+    /// Folder below which footage may be kept, beside the data folder; may be given several times
+    #[arg(
+        long = "storage-root",
+        value_name = "DIR",
+        env = "ORIEL_STORAGE_ROOTS",
+        value_delimiter = ','
+    )]
+    pub storage_roots: Vec<PathBuf>,
 }
 
 /// The same in a file.
@@ -70,6 +78,8 @@ struct FileConfig {
     demo_cameras: Option<PathBuf>,
     secrets: Option<String>,
     gst: Option<PathBuf>,
+    #[serde(default)]
+    storage_roots: Vec<PathBuf>,
 }
 
 /// What a recorder is started with.
@@ -85,6 +95,8 @@ pub struct Config {
     pub secrets: Preference,
     /// The child program, when it is not beside this one.
     pub gst: Option<PathBuf>,
+    /// Folders below which footage may be kept, beside the data folder.
+    pub storage_roots: Vec<PathBuf>,
 }
 
 /// Arguments of the desktop window.
@@ -108,7 +120,7 @@ fn read(path: &Path) -> Result<FileConfig, ConfigError> {
     // Paths in a file are meant from where the file is.
     let base = path.parent().unwrap_or(Path::new(""));
     let paths = [&mut file.data, &mut file.demo_cameras, &mut file.gst];
-    for path in paths.into_iter().flatten() {
+    for path in paths.into_iter().flatten().chain(&mut file.storage_roots) {
         *path = base.join(&*path);
     }
     Ok(file)
@@ -153,6 +165,11 @@ impl Config {
             demo_cameras: given.demo_cameras.or(file.demo_cameras),
             secrets,
             gst: given.gst.or(file.gst),
+            storage_roots: if given.storage_roots.is_empty() {
+                file.storage_roots
+            } else {
+                given.storage_roots
+            },
         })
     }
 }

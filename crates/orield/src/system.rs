@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use oriel_agent::{Agent, AgentOptions};
 use oriel_api::{Caller, Change, Error, dispatch};
+use oriel_bucket::SharedStores;
 use oriel_child::Program;
 use oriel_http::{ListenError, Listener, Server};
 use oriel_nvr::{Nvr, NvrOptions};
@@ -101,14 +102,24 @@ impl System {
         let (folder, preference) = (path.clone(), config.secrets);
         let secrets = blocking(move || oriel_secrets::open(&folder, preference)).await?;
         let store = Store::open(DataDir::database(&path)).await?;
+        let stores = SharedStores::default();
         let options = NvrOptions {
+            stores: stores.clone(),
+            approved_roots: config.storage_roots.clone(),
             version: VERSION.to_owned(),
             data_dir: path.clone(),
             media_base: base_url.clone(),
             demo,
         };
         let nvr = Nvr::new(options, store.clone(), secrets.clone()).await?;
-        let worker = Worker::new(WorkerOptions::new(DataDir::recordings(&path)), nvr.clone());
+        let program = Arc::new(Program::new(config.gst.clone()));
+        let options = WorkerOptions {
+            stores,
+            program: Some(program.clone()),
+            uploads: Some(nvr.clone()),
+            ..WorkerOptions::new(DataDir::recordings(&path))
+        };
+        let worker = Worker::new(options, nvr.clone());
         let agent_cancel = CancellationToken::new();
         let agent = Arc::new(Agent::new(
             AgentOptions {
@@ -119,11 +130,10 @@ impl System {
             secrets,
             agent_cancel.clone(),
         ));
-        nvr.attach(agent.clone(), worker.clone());
+        nvr.attach(agent.clone(), worker.clone(), worker.clone());
         // The worker repairs in the background; streams begin meanwhile and never wait for it.
         worker.start(true).await?;
         nvr.start().await?;
-        let program = Arc::new(Program::new(config.gst));
         let server = Server::start(listener, nvr.clone(), worker.clone(), program, VERSION);
         let run = RunFile {
             base_url: base_url.clone(),

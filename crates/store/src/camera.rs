@@ -20,6 +20,8 @@ pub struct CameraRow {
     pub channel: Option<ChannelId>,
     /// Encodings, the main one first.
     pub profiles: Vec<StreamProfile>,
+    /// Address that answers with a picture, without credentials.
+    pub snapshot_url: Option<String>,
 }
 
 impl CameraRow {
@@ -40,6 +42,8 @@ pub struct NewCamera {
     pub name: String,
     /// Encodings; one of them is the main one.
     pub profiles: Vec<StreamProfile>,
+    /// Address that answers with a picture, without credentials.
+    pub snapshot_url: Option<String>,
     /// Now.
     pub at: Timestamp,
 }
@@ -53,12 +57,14 @@ pub struct CameraChange {
     pub url: Option<String>,
     /// New address of the smaller stream; `Some(None)` removes it.
     pub low_url: Option<Option<String>>,
+    /// New address that answers with a picture; `Some(None)` removes it.
+    pub snapshot_url: Option<Option<String>>,
     /// Whether a running connection is outdated by this change.
     pub reconnect: bool,
 }
 
 const SELECT: &str = "SELECT camera.id, camera.public_id, camera.name, camera.revision,
-     camera.created_ms, channel.public_id
+     camera.created_ms, channel.public_id, camera.snapshot_url
      FROM camera LEFT JOIN channel ON channel.camera = camera.id";
 
 pub(crate) fn key(connection: &Connection, id: &CameraId) -> Result<Option<i64>> {
@@ -68,7 +74,15 @@ pub(crate) fn key(connection: &Connection, id: &CameraId) -> Result<Option<i64>>
         .optional()?)
 }
 
-struct Raw(i64, String, String, i64, i64, Option<String>);
+struct Raw(
+    i64,
+    String,
+    String,
+    i64,
+    i64,
+    Option<String>,
+    Option<String>,
+);
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     Ok(Raw(
@@ -78,6 +92,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         row.get(3)?,
         row.get(4)?,
         row.get(5)?,
+        row.get(6)?,
     ))
 }
 
@@ -89,6 +104,7 @@ fn complete(connection: &Connection, raw: Raw) -> Result<CameraRow> {
         created: Timestamp::from_ms(raw.4),
         channel: raw.5.as_deref().map(text::id).transpose()?,
         profiles: stream_profile::of_camera(connection, raw.0)?,
+        snapshot_url: raw.6,
     })
 }
 
@@ -125,8 +141,9 @@ impl Store {
     pub async fn camera_insert(&self, new: NewCamera) -> Result<()> {
         self.write(move |c| {
             c.execute(
-                "INSERT INTO camera (public_id, name, created_ms) VALUES (?1, ?2, ?3)",
-                (new.id.as_str(), &new.name, new.at.ms()),
+                "INSERT INTO camera (public_id, name, created_ms, snapshot_url)
+                 VALUES (?1, ?2, ?3, ?4)",
+                (new.id.as_str(), &new.name, new.at.ms(), &new.snapshot_url),
             )?;
             let camera = c.last_insert_rowid();
             for profile in &new.profiles {
@@ -163,6 +180,12 @@ impl Store {
                 Some(Some(url)) => stream_profile::put(c, camera, &fresh(Quality::Low, url))?,
                 Some(None) => stream_profile::remove(c, camera, Quality::Low)?,
                 None => {}
+            }
+            if let Some(url) = &change.snapshot_url {
+                c.execute(
+                    "UPDATE camera SET snapshot_url = ?2 WHERE id = ?1",
+                    (camera, url),
+                )?;
             }
             if change.reconnect {
                 c.execute(

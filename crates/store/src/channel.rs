@@ -1,6 +1,8 @@
 //! Table `channel`: what records, what is recorded under, and what rights are given for.
 
-use oriel_api::{AudioMode, CameraId, ChannelId, Engine, RecordMode, Timestamp};
+use oriel_api::{
+    AudioMode, CameraId, ChannelId, Engine, RecordMode, Timestamp, UploadPolicy, link::Cutting,
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::{Result, Store, StoreError, text};
@@ -24,10 +26,28 @@ pub struct ChannelRow {
     pub audio: AudioMode,
     /// Seconds per segment, 5 to 600; `None` is the recorder's setting.
     pub segment_seconds: Option<u32>,
+    /// Most MB per segment.
+    pub segment_mb: Option<u32>,
+    /// Which segments are uploaded.
+    pub upload: UploadPolicy,
+    /// Days for which footage is kept on this disk; `None` is the recorder's rule.
+    pub retention_days: Option<u32>,
+    /// Most MB of footage on this disk.
+    pub quota_mb: Option<u32>,
     /// When it was made.
     pub created: Timestamp,
     /// When its camera was removed.
     pub removed: Option<Timestamp>,
+}
+
+impl ChannelRow {
+    /// How its segments are cut.
+    pub fn cutting(&self) -> Cutting {
+        Cutting {
+            seconds: self.segment_seconds,
+            megabytes: self.segment_mb,
+        }
+    }
 }
 
 /// A channel to be made for a camera that has none.
@@ -56,11 +76,20 @@ pub struct ChannelChange {
     pub audio: Option<AudioMode>,
     /// Seconds per segment; `Some(None)` is the recorder's setting.
     pub segment_seconds: Option<Option<u32>>,
+    /// Most MB per segment; `Some(None)` is no limit.
+    pub segment_mb: Option<Option<u32>>,
+    /// Which segments are uploaded.
+    pub upload: Option<UploadPolicy>,
+    /// Days; `Some(None)` is the recorder's rule.
+    pub retention_days: Option<Option<u32>>,
+    /// Quota in MB; `Some(None)` is no limit.
+    pub quota_mb: Option<Option<u32>>,
 }
 
 const SELECT: &str = "SELECT channel.public_id, camera.public_id, channel.name,
      channel.record_mode, channel.record_mode_since_ms, channel.engine, channel.audio,
-     channel.segment_seconds, channel.created_ms, channel.removed_ms
+     channel.segment_seconds, channel.created_ms, channel.removed_ms, channel.segment_mb,
+     channel.upload, channel.retention_days, channel.quota_mb
      FROM channel LEFT JOIN camera ON camera.id = channel.camera
      WHERE channel.purging = 0";
 
@@ -70,6 +99,10 @@ struct Raw {
     segment_seconds: Option<u32>,
     created: i64,
     removed: Option<i64>,
+    segment_mb: Option<u32>,
+    upload: String,
+    retention_days: Option<u32>,
+    quota_mb: Option<u32>,
 }
 
 fn raw(r: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -86,6 +119,10 @@ fn raw(r: &Row<'_>) -> rusqlite::Result<Raw> {
         segment_seconds: r.get(7)?,
         created: r.get(8)?,
         removed: r.get(9)?,
+        segment_mb: r.get(10)?,
+        upload: r.get(11)?,
+        retention_days: r.get(12)?,
+        quota_mb: r.get(13)?,
     })
 }
 
@@ -100,6 +137,10 @@ fn complete(raw: Raw) -> Result<ChannelRow> {
         engine: text::parse(&engine)?,
         audio: text::parse(&audio)?,
         segment_seconds: raw.segment_seconds,
+        segment_mb: raw.segment_mb,
+        upload: text::parse(&raw.upload)?,
+        retention_days: raw.retention_days,
+        quota_mb: raw.quota_mb,
         created: Timestamp::from_ms(raw.created),
         removed: raw.removed.map(Timestamp::from_ms),
     })
@@ -235,9 +276,14 @@ impl Store {
             row.engine = change.engine.unwrap_or(row.engine);
             row.audio = change.audio.unwrap_or(row.audio);
             row.segment_seconds = change.segment_seconds.unwrap_or(row.segment_seconds);
+            row.segment_mb = change.segment_mb.unwrap_or(row.segment_mb);
+            row.upload = change.upload.unwrap_or(row.upload);
+            row.retention_days = change.retention_days.unwrap_or(row.retention_days);
+            row.quota_mb = change.quota_mb.unwrap_or(row.quota_mb);
             c.execute(
                 "UPDATE channel SET name = ?2, record_mode = ?3, record_mode_since_ms = ?4,
-                   engine = ?5, audio = ?6, segment_seconds = ?7 WHERE public_id = ?1",
+                   engine = ?5, audio = ?6, segment_seconds = ?7, segment_mb = ?8, upload = ?9,
+                   retention_days = ?10, quota_mb = ?11 WHERE public_id = ?1",
                 (
                     id.as_str(),
                     &row.name,
@@ -246,6 +292,10 @@ impl Store {
                     text::word(&row.engine)?,
                     text::word(&row.audio)?,
                     row.segment_seconds,
+                    row.segment_mb,
+                    text::word(&row.upload)?,
+                    row.retention_days,
+                    row.quota_mb,
                 ),
             )?;
             Ok(row)
@@ -303,6 +353,10 @@ mod tests {
             engine: Some(Engine::Gstreamer),
             audio: Some(AudioMode::Off),
             segment_seconds: Some(Some(60)),
+            segment_mb: Some(Some(50)),
+            upload: Some(UploadPolicy::Events),
+            retention_days: Some(Some(7)),
+            quota_mb: Some(Some(1000)),
             name: Some("Gate".into()),
         };
         let at = Timestamp::from_ms(77);
@@ -317,6 +371,11 @@ mod tests {
         );
         assert_eq!(row.record_mode_since, at);
         assert_eq!(row.segment_seconds, Some(60));
+        assert_eq!((row.segment_mb, row.quota_mb), (Some(50), Some(1000)));
+        assert_eq!(
+            (row.upload, row.retention_days),
+            (UploadPolicy::Events, Some(7))
+        );
         let again = t
             .store
             .channel_update(channel, change, Timestamp::from_ms(99))

@@ -11,7 +11,10 @@ use crate::{Result, StoreError};
 /// `ORIL`: tells a database of ours from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4f52_494c;
 
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001-start.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001-start.sql"),
+    include_str!("../migrations/0002-storage.sql"),
+];
 
 /// Newest schema number this version knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

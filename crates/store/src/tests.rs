@@ -66,6 +66,7 @@ impl Temporary {
                 video: None,
                 audio: None,
             }],
+            snapshot_url: None,
             at: Timestamp::from_ms(0),
         }
     }

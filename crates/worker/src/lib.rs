@@ -13,6 +13,7 @@
 //! What does not belong here: cameras, SQL, HTTP, codecs, and the box layout of MP4.
 
 mod adopt;
+mod assembly;
 mod clock;
 mod disk;
 mod hub;

@@ -2,6 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use oriel_api::link::UploadQueue;
+use oriel_bucket::SharedStores;
+use oriel_child::Program;
+
 use crate::platform::{LocalDisk, Volume};
 
 /// How a worker works. [`WorkerOptions::new`] has the defaults.
@@ -22,6 +26,12 @@ pub struct WorkerOptions {
     pub stop_budget: Duration,
     /// Where files are made.
     pub volume: Arc<dyn Volume>,
+    /// Where finished bytes go.
+    pub stores: SharedStores,
+    /// What is to be uploaded; nothing is without it.
+    pub uploads: Option<Arc<dyn UploadQueue>>,
+    /// The child program that makes pictures.
+    pub program: Option<Arc<Program>>,
 }
 
 impl WorkerOptions {
@@ -35,6 +45,9 @@ impl WorkerOptions {
             reserve_bytes: 1024 * 1024 * 1024,
             stop_budget: Duration::from_secs(1),
             volume: Arc::new(LocalDisk),
+            stores: SharedStores::default(),
+            uploads: None,
+            program: None,
         }
     }
 }

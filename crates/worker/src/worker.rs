@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use oriel_api::{
     ChannelId, Error, ErrorCode, Quality, Reason, ReasonCode, RecordingState, Result, Settings,
     Timestamp,
-    link::{NvrLink, OpenSegment, WorkerLink},
+    link::{Cutting, NvrLink, OpenSegment, WorkerLink},
 };
 use oriel_media::ingest::{Ingest, RunOpen, RunSink};
 use oriel_task::{Status, supervise};
@@ -383,10 +383,10 @@ impl WorkerLink for Worker {
             .set(settings.segment_seconds, settings.sync_seconds);
     }
 
-    fn configure_channel(&self, channel: &ChannelId, segment_seconds: Option<u32>) {
+    fn configure_channel(&self, channel: &ChannelId, cutting: Cutting) {
         self.channels
             .get_or_add(channel)
-            .set_segment_seconds(segment_seconds);
+            .set_segment_seconds(cutting.seconds);
     }
 
     fn channel_removed(&self, channel: &ChannelId) {

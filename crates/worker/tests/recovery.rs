@@ -280,7 +280,7 @@ async fn an_empty_folder_is_taken_for_a_disk_that_is_not_there() {
     let rows = bench.record(&footage, footage.video(6)).await;
     fs::remove_dir_all(bench.root()).unwrap();
     let worker = bench.again();
-    worker.configure_channel(&channel(), None);
+    worker.configure_channel(&channel(), oriel_api::link::Cutting::default());
     worker.start(true).await.unwrap();
     let mut recovery = worker.recovery();
     let report = recovery

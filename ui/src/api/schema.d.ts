@@ -95,6 +95,58 @@ export interface paths {
         patch: operations["channel_update"];
         trace?: never;
     };
+    "/api/channels/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Marks a moment of a channel. */
+        post: operations["event_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/{id}/protections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ranges of a channel that no rule deletes. */
+        get: operations["protection_list"];
+        put?: never;
+        /** Protects a range of a channel from being deleted by any rule. */
+        post: operations["protection_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/{id}/protections/{protection}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lifts a protection. */
+        delete: operations["protection_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channels/{id}/recordings": {
         parameters: {
             query?: never;
@@ -106,6 +158,24 @@ export interface paths {
         get: operations["channel_recordings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/{id}/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Snapshots of a channel, newest first. */
+        get: operations["channel_snapshots"];
+        put?: never;
+        /** Takes a snapshot: an entry first, then the picture. */
+        post: operations["snapshot_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -140,6 +210,94 @@ export interface paths {
         get: operations["timeline"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Clips, newest first. */
+        get: operations["clip_list"];
+        put?: never;
+        /** Makes a clip; the end may lie in the future. Answers at once. */
+        post: operations["clip_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clips/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One clip. */
+        get: operations["clip_get"];
+        put?: never;
+        post?: never;
+        /** Deletes a clip, also one that is being made. */
+        delete: operations["clip_delete"];
+        options?: never;
+        head?: never;
+        /** Renames a clip. */
+        patch: operations["clip_update"];
+        trace?: never;
+    };
+    "/api/clips/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops waiting for footage: the clip is made of what there is. */
+        post: operations["clip_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clips/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries again to make a clip that failed or has holes. */
+        post: operations["clip_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/clips/{id}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A link to a clip that ends by itself. */
+        post: operations["clip_share"];
         delete?: never;
         options?: never;
         head?: never;
@@ -232,6 +390,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/recordings/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Exports, newest first. */
+        get: operations["export_list"];
+        put?: never;
+        /** Makes files of a range of several cameras. Answers at once. */
+        post: operations["export_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/export/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One export. */
+        get: operations["export_get"];
+        put?: never;
+        post?: never;
+        /** Deletes an export and its files. */
+        delete: operations["export_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/export/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops an export. */
+        post: operations["export_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/export/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries again what an export could not make. */
+        post: operations["export_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings/segments": {
         parameters: {
             query?: never;
@@ -265,6 +493,144 @@ export interface paths {
         head?: never;
         /** Changes settings. */
         patch: operations["settings_update"];
+        trace?: never;
+    };
+    "/api/snapshots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Snapshots of all channels, newest first. */
+        get: operations["snapshot_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/snapshots/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One snapshot. */
+        get: operations["snapshot_get"];
+        put?: never;
+        post?: never;
+        /** Deletes a snapshot. */
+        delete: operations["snapshot_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/snapshots/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that a client's picture was sent. */
+        post: operations["snapshot_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where footage goes, how long it stays, and how that stands. */
+        get: operations["storage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes where footage goes and how long it stays. */
+        patch: operations["storage_update"];
+        trace?: never;
+    };
+    "/api/storage/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How many days will be held with rules that are thought about, from measured bit rates. */
+        post: operations["storage_forecast"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/storage/places": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves one kind of files to another folder. */
+        post: operations["place_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/storage/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Starts uploads again that have stopped or wait. */
+        post: operations["storage_retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/storage/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a bucket or folder step by step, before or after it is saved. Sets CORS where it can. */
+        post: operations["storage_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/system": {
@@ -306,7 +672,11 @@ export interface components {
             sample_rate: number;
         };
         /** @description What happens to a camera's audio. */
-        AudioMode: "auto" | "off";
+        AudioMode: "auto" | "aac" | "opus" | "mp3" | "copy" | "off";
+        /** @description How the bucket's name gets into the address. */
+        BucketAddressing: "path" | "virtual_host";
+        /** @description Where the access key comes from. */
+        BucketCredentials: "keys" | "chain";
         /** @description A camera as callers see it. Never holds a secret. */
         Camera: {
             /** @description Its channel; absent after the channel was removed. */
@@ -327,6 +697,8 @@ export interface components {
             retry_at?: components["schemas"]["Timestamp"] | null;
             /** @description Since when. */
             since?: components["schemas"]["Timestamp"] | null;
+            /** @description Address that answers with a picture, without credentials; absent when there is none. */
+            snapshot_url?: string | null;
             /** @description State of the main stream. */
             state: components["schemas"]["StreamState"];
             /** @description Measured while streaming. */
@@ -349,6 +721,11 @@ export interface components {
             name: string;
             /** @description Password; any characters. */
             password?: components["schemas"]["Secret"] | null;
+            /**
+             * @description Address that answers with a picture (`http://` or `https://`), if there is one.
+             * @default null
+             */
+            snapshot_url: string | null;
             /** @description Address of the main stream. Credentials inside it are moved out of it. */
             url: string;
             /**
@@ -410,6 +787,11 @@ export interface components {
             /** @description New password. */
             password?: components["schemas"]["Secret"] | null;
             /**
+             * @description New address that answers with a picture; empty text removes it.
+             * @default null
+             */
+            snapshot_url: string | null;
+            /**
              * @description New address of the main stream.
              * @default null
              */
@@ -456,6 +838,46 @@ export interface components {
             /** @constant */
             type: "event";
         } | {
+            /** @description The clip as it is now. */
+            clip: components["schemas"]["Clip"];
+            /** @constant */
+            type: "clip";
+        } | {
+            /** @description Which. */
+            id: components["schemas"]["ClipId"];
+            /** @constant */
+            type: "clip_removed";
+        } | {
+            /** @description The snapshot as it is now. */
+            snapshot: components["schemas"]["Snapshot"];
+            /** @constant */
+            type: "snapshot";
+        } | {
+            /** @description Which. */
+            id: components["schemas"]["SnapshotId"];
+            /** @constant */
+            type: "snapshot_removed";
+        } | {
+            /** @description The export as it is now. */
+            export: components["schemas"]["Export"];
+            /** @constant */
+            type: "export";
+        } | {
+            /** @description Which. */
+            id: components["schemas"]["ExportId"];
+            /** @constant */
+            type: "export_removed";
+        } | {
+            /** @constant */
+            type: "uploads";
+            /** @description As it stands. */
+            uploads: components["schemas"]["UploadStatus"];
+        } | {
+            /** @description As it stands. */
+            disk: components["schemas"]["DiskState"];
+            /** @constant */
+            type: "disk";
+        } | {
             /** @constant */
             type: "resync";
         };
@@ -471,15 +893,32 @@ export interface components {
             id: components["schemas"]["ChannelId"];
             /** @description Name. */
             name: string;
+            /**
+             * Format: uint32
+             * @description Space its footage may have on this disk, in MB; absent is no limit.
+             */
+            quota_mb?: number | null;
             /** @description When it records. */
             record_mode: components["schemas"]["RecordMode"];
             /** @description The recorder's own view of this channel. */
             recording: components["schemas"]["RecordingState"];
             /**
              * Format: uint32
+             * @description Days for which its footage is kept on this disk; absent is the recorder's rule.
+             */
+            retention_days?: number | null;
+            /**
+             * Format: uint32
+             * @description A segment also ends before it is larger than so many MB, 1 to 4096; absent is no limit.
+             */
+            segment_mb?: number | null;
+            /**
+             * Format: uint32
              * @description Seconds per segment, 5 to 600; absent means the recorder's setting.
              */
             segment_seconds?: number | null;
+            /** @description Which segments are uploaded. */
+            upload: components["schemas"]["UploadPolicy"];
         };
         /** @description A new channel for a camera that has none. */
         ChannelCreate: {
@@ -491,6 +930,30 @@ export interface components {
              */
             name: string | null;
         };
+        /** @description How long footage of a channel will be held on this disk. */
+        ChannelForecast: {
+            /**
+             * Format: uint64
+             * @description Bytes it has on this disk.
+             */
+            bytes: number;
+            /**
+             * Format: uint64
+             * @description Bytes a day, measured over the footage of the last days; absent when there is too little.
+             */
+            bytes_per_day?: number | null;
+            /** @description Channel. */
+            channel_id: components["schemas"]["ChannelId"];
+            /**
+             * Format: double
+             * @description Days that will be held; absent when nothing is measured yet.
+             */
+            days?: number | null;
+            /** @description What ends it first. */
+            limit?: components["schemas"]["ForecastLimit"] | null;
+            /** @description Its oldest footage on this disk. */
+            oldest?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description A channel: a camera's registration with an nvr. */
         ChannelId: string;
         /** @description All channels. */
@@ -499,6 +962,39 @@ export interface components {
         ChannelRef: {
             /** @description Id. */
             id: components["schemas"]["ChannelId"];
+        };
+        /** @description A rule that is thought about, for one channel; absent fields are as saved. */
+        ChannelRule: {
+            /** @description Channel. */
+            channel_id: components["schemas"]["ChannelId"];
+            /**
+             * Format: uint32
+             * @description Quota in MB, 0 for none.
+             * @default null
+             */
+            quota_mb: number | null;
+            /**
+             * Format: uint32
+             * @description Days, 0 for the recorder's rule.
+             * @default null
+             */
+            retention_days: number | null;
+        };
+        /** @description Snapshots of a channel, newest first. */
+        ChannelSnapshots: {
+            /**
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /** @description Channel. */
+            id: components["schemas"]["ChannelId"];
+            /**
+             * Format: uint32
+             * @description At most so many, 1 to 500, 100 when absent.
+             * @default null
+             */
+            limit: number | null;
         };
         /** @description A change of a channel; absent fields stay. */
         ChannelUpdate: {
@@ -520,16 +1016,154 @@ export interface components {
              */
             name: string | null;
             /**
+             * Format: uint32
+             * @description Quota in MB; 0 is no limit.
+             * @default null
+             */
+            quota_mb: number | null;
+            /**
              * @description When it records.
              * @default null
              */
             record_mode: components["schemas"]["RecordMode"] | null;
             /**
              * Format: uint32
+             * @description Days, 1 to 3650; 0 goes back to the recorder's rule.
+             * @default null
+             */
+            retention_days: number | null;
+            /**
+             * Format: uint32
+             * @description Largest segment in MB, 1 to 4096; 0 is no limit.
+             * @default null
+             */
+            segment_mb: number | null;
+            /**
+             * Format: uint32
              * @description Seconds per segment, 5 to 600; 0 goes back to the recorder's setting.
              * @default null
              */
             segment_seconds: number | null;
+            /**
+             * @description Which segments are uploaded.
+             * @default null
+             */
+            upload: components["schemas"]["UploadPolicy"] | null;
+        };
+        /** @description A clip. */
+        Clip: {
+            /**
+             * Format: uint64
+             * @description Size of the file.
+             */
+            bytes?: number | null;
+            /** @description Channel. */
+            channel_id: components["schemas"]["ChannelId"];
+            /** @description Id. */
+            clip_id: components["schemas"]["ClipId"];
+            /** @description When it was asked for. */
+            created: components["schemas"]["Timestamp"];
+            /** @description Begins and ends with the frame asked for; otherwise at the key frame before. */
+            exact: boolean;
+            /** @description Holes within it, oldest first. */
+            gaps: components["schemas"]["Gap"][];
+            /** @description End of the last frame in the file. */
+            media_end?: components["schemas"]["Timestamp"] | null;
+            /** @description First frame in the file. */
+            media_start?: components["schemas"]["Timestamp"] | null;
+            /** @description Name, in somebody's words. */
+            name: string;
+            /**
+             * Format: double
+             * @description 0 to 1. While footage is still to come, the part of the time that has passed.
+             */
+            progress: number;
+            /** @description Why it failed, or what it waits for. */
+            reason?: string | null;
+            /** @description SHA-256 of the file, hexadecimal; absent where only the store has seen its bytes. */
+            sha256?: string | null;
+            /** @description How it stands. */
+            status: components["schemas"]["ClipStatus"];
+            /** @description Whether it is in the bucket. */
+            stored: boolean;
+            /** @description What was asked for. */
+            time_end: components["schemas"]["Timestamp"];
+            /** @description What was asked for. */
+            time_start: components["schemas"]["Timestamp"];
+            /** @description Signed URL; absent until it is made. */
+            url?: string | null;
+            /** @description With the sound of the recording. */
+            with_audio: boolean;
+        };
+        /** @description A clip to be made. The end may lie in the future. */
+        ClipCreate: {
+            /** @description Channel. */
+            channel_id: components["schemas"]["ChannelId"];
+            /** @description To; at most 24 h after the start and 24 h from now. */
+            end: components["schemas"]["Timestamp"];
+            /**
+             * @description Begin and end with the frame asked for; not when absent.
+             * @default null
+             */
+            exact: boolean | null;
+            /**
+             * @description Name, 80 characters at most; the channel's name and the time when absent.
+             * @default null
+             */
+            name: string | null;
+            /** @description From. */
+            start: components["schemas"]["Timestamp"];
+            /**
+             * @description With sound; so when absent.
+             * @default null
+             */
+            with_audio: boolean | null;
+        };
+        /** @description A clip: a range of a channel as one file. */
+        ClipId: string;
+        /** @description Clips, newest first. */
+        ClipList: {
+            /**
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * @description Only of this channel.
+             * @default null
+             */
+            channel_id: components["schemas"]["ChannelId"] | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 1 to 500, 100 when absent.
+             * @default null
+             */
+            limit: number | null;
+        };
+        /** @description One clip by id. Whether the caller may see it is asked of its channel. */
+        ClipRef: {
+            /** @description Id. */
+            id: components["schemas"]["ClipId"];
+        };
+        /** @description A clip to be shared. */
+        ClipShare: {
+            /**
+             * Format: uint32
+             * @description Hours for which the link works, 1 to 168; 24 when absent.
+             * @default null
+             */
+            hours: number | null;
+            /** @description Id. */
+            id: components["schemas"]["ClipId"];
+        };
+        /** @description How a clip stands. */
+        ClipStatus: "in_progress" | "finished" | "partial" | "failed";
+        /** @description A new name for a clip. */
+        ClipUpdate: {
+            /** @description Id. */
+            id: components["schemas"]["ClipId"];
+            /** @description Name, 1 to 80 characters. */
+            name: string;
         };
         /** @description Days with footage. */
         Days: {
@@ -551,6 +1185,32 @@ export interface components {
             name: string;
             /** @description Address of the main stream without credentials. */
             url: string;
+        };
+        /** @description What segments are uploaded to. */
+        Destination: "none" | "s3" | "folder";
+        /** @description How full the disk is, as steps of a ladder. */
+        DiskLevel: "ok" | "low" | "deleting" | "stopped" | "missing" | "read_only";
+        /** @description The disk with the recordings. */
+        DiskState: {
+            /**
+             * Format: uint64
+             * @description Bytes free.
+             */
+            free?: number | null;
+            /** @description Which step of the ladder. */
+            level: components["schemas"]["DiskLevel"];
+            /** @description What that means and what to do; empty when all is well. */
+            message: string;
+            /**
+             * Format: uint64
+             * @description Free bytes that are kept.
+             */
+            reserve: number;
+            /**
+             * Format: uint64
+             * @description Size of the disk.
+             */
+            total?: number | null;
         };
         /** @description An input with no fields. */
         Empty: Record<string, never>;
@@ -587,8 +1247,23 @@ export interface components {
             /** @description Why. */
             reason?: components["schemas"]["Reason"] | null;
         };
+        /** @description A moment to be marked. */
+        EventCreate: {
+            /**
+             * @description When; now when absent.
+             * @default null
+             */
+            at: components["schemas"]["Timestamp"] | null;
+            /** @description Channel. */
+            id: components["schemas"]["ChannelId"];
+            /**
+             * @description What it is, 200 characters at most.
+             * @default null
+             */
+            note: string | null;
+        };
         /** @description What kind of thing happened. */
-        EventKind: "connected" | "disconnected" | "storage_failed" | "recovered" | "clock_step" | "started" | "stopped";
+        EventKind: "connected" | "disconnected" | "storage_failed" | "recovered" | "clock_step" | "marked" | "deleted_early" | "disk_level" | "upload_stopped" | "upload_resumed" | "upload_lost" | "started" | "stopped";
         /** @description Events, newest first. */
         EventQuery: {
             /**
@@ -617,6 +1292,143 @@ export interface components {
         };
         /** @description A wish to follow changes. */
         EventTokenRequest: Record<string, never>;
+        /** @description An export. */
+        Export: {
+            /** @description When it was asked for. */
+            created: components["schemas"]["Timestamp"];
+            /** @description What was asked for. */
+            end: components["schemas"]["Timestamp"];
+            /** @description Id. */
+            export_id: components["schemas"]["ExportId"];
+            /** @description What files it has. */
+            format: components["schemas"]["ExportFormat"];
+            /** @description Signed URL of `manifest.json`; absent until it is made. */
+            manifest_url?: string | null;
+            /** @description A file per camera. */
+            parts: components["schemas"]["ExportPart"][];
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            progress: number;
+            /** @description Why it failed. */
+            reason?: string | null;
+            /** @description What was asked for. */
+            start: components["schemas"]["Timestamp"];
+            /** @description How it stands. */
+            status: components["schemas"]["ExportStatus"];
+            /** @description Where to ask how it stands. */
+            status_url: string;
+            /** @description With sound. */
+            with_audio: boolean;
+        };
+        /** @description An export to be made. The caller must see all the cameras. */
+        ExportCreate: {
+            /** @description Cameras, 1 to 64. */
+            camera_ids: components["schemas"]["CameraId"][];
+            /** @description To, not in the future; at most 7 days after the start. */
+            end: components["schemas"]["Timestamp"];
+            /**
+             * @description What files; `mp4` when absent.
+             * @default null
+             */
+            format: components["schemas"]["ExportFormat"] | null;
+            /** @description From. */
+            start: components["schemas"]["Timestamp"];
+            /**
+             * @description With sound; so when absent.
+             * @default null
+             */
+            with_audio: boolean | null;
+        };
+        /** @description What files an export has. */
+        ExportFormat: "mp4";
+        /** @description An export: a job that makes files. */
+        ExportId: string;
+        /** @description Exports, newest first. */
+        ExportList: {
+            /**
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 1 to 500, 100 when absent.
+             * @default null
+             */
+            limit: number | null;
+        };
+        /** @description The file of one camera. */
+        ExportPart: {
+            /**
+             * Format: uint64
+             * @description Size.
+             */
+            bytes?: number | null;
+            /** @description Camera. */
+            camera_id: components["schemas"]["CameraId"];
+            /** @description Its channel. */
+            channel_id: components["schemas"]["ChannelId"];
+            /** @description Name of the file. */
+            file: string;
+            /** @description Holes, oldest first. */
+            gaps: components["schemas"]["Gap"][];
+            /** @description Its name when the export was asked for. */
+            name: string;
+            /**
+             * Format: double
+             * @description 0 to 1.
+             */
+            progress: number;
+            /** @description Why it was not made. */
+            reason?: string | null;
+            /** @description SHA-256 of the file, hexadecimal. */
+            sha256?: string | null;
+            /** @description How it stands. */
+            status: components["schemas"]["ExportStatus"];
+            /** @description Signed URL; absent until it is made. */
+            url?: string | null;
+        };
+        /** @description One export by id. Whether the caller may see it is asked of its channels. */
+        ExportRef: {
+            /** @description Id. */
+            id: components["schemas"]["ExportId"];
+        };
+        /** @description How an export, or a part of one, stands. */
+        ExportStatus: "queued" | "running" | "finished" | "partial" | "failed" | "cancelled";
+        /** @description How long footage will be held. */
+        Forecast: {
+            /** @description Every channel that records or has footage. */
+            channels: components["schemas"]["ChannelForecast"][];
+            /**
+             * Format: double
+             * @description Days of the channel that is held shortest; "you will hold about N days".
+             */
+            days?: number | null;
+        };
+        /** @description What ends footage of a channel first. */
+        ForecastLimit: "age" | "quota" | "space";
+        /** @description Rules that are thought about. */
+        ForecastQuery: {
+            /**
+             * @description Rules of channels.
+             * @default []
+             */
+            channels: components["schemas"]["ChannelRule"][];
+            /**
+             * Format: uint32
+             * @description Reserve in MB, 0 for automatic.
+             * @default null
+             */
+            reserve_mb: number | null;
+            /**
+             * Format: uint32
+             * @description The recorder's days, 0 for as long as space allows.
+             * @default null
+             */
+            retention_days: number | null;
+        };
         /** @description A hole between stretches, and why. */
         Gap: {
             /** @description Start of the footage after, or the window's end. */
@@ -679,10 +1491,34 @@ export interface components {
             /** @constant */
             type: "waiting";
         };
+        /** @description How the bucket's own notices (SQS) stand. */
+        NoticesStatus: {
+            /** @description Why none come, when something is wrong. */
+            error?: string | null;
+            /**
+             * Format: uint64
+             * @description Notices about nothing of ours, or that could not be read.
+             */
+            ignored: number;
+            /** @description A queue is set. */
+            on: boolean;
+            /**
+             * Format: uint64
+             * @description Notices taken since start.
+             */
+            received: number;
+        };
         /** @description One page of a list. */
         Page: {
             /** @description The rows. */
             items: components["schemas"]["Camera"][];
+            /** @description Pass as `after` to get the next page; absent on the last. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
+        Page10: {
+            /** @description The rows. */
+            items: components["schemas"]["DemoCamera"][];
             /** @description Pass as `after` to get the next page; absent on the last. */
             next?: string | null;
         };
@@ -710,16 +1546,72 @@ export interface components {
         /** @description One page of a list. */
         Page5: {
             /** @description The rows. */
-            items: components["schemas"]["Event"][];
+            items: components["schemas"]["Protection"][];
             /** @description Pass as `after` to get the next page; absent on the last. */
             next?: string | null;
         };
         /** @description One page of a list. */
         Page6: {
             /** @description The rows. */
-            items: components["schemas"]["DemoCamera"][];
+            items: components["schemas"]["Clip"][];
             /** @description Pass as `after` to get the next page; absent on the last. */
             next?: string | null;
+        };
+        /** @description One page of a list. */
+        Page7: {
+            /** @description The rows. */
+            items: components["schemas"]["Snapshot"][];
+            /** @description Pass as `after` to get the next page; absent on the last. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
+        Page8: {
+            /** @description The rows. */
+            items: components["schemas"]["Export"][];
+            /** @description Pass as `after` to get the next page; absent on the last. */
+            next?: string | null;
+        };
+        /** @description One page of a list. */
+        Page9: {
+            /** @description The rows. */
+            items: components["schemas"]["Event"][];
+            /** @description Pass as `after` to get the next page; absent on the last. */
+            next?: string | null;
+        };
+        /** @description Where one kind of files lies, and a move under way. */
+        Place: {
+            /** @description What is wrong with it, when something is. */
+            error?: string | null;
+            /**
+             * Format: uint64
+             * @description Bytes free there.
+             */
+            free?: number | null;
+            /** @description What lies there. */
+            kind: components["schemas"]["PlaceKind"];
+            /** @description Where files are being moved from, while they are. */
+            moving_from?: string | null;
+            /**
+             * Format: uint64
+             * @description Files still to be moved.
+             */
+            moving_left?: number | null;
+            /** @description The folder that holds the folder of this kind, such as `/mnt/disk` of `/mnt/disk/clips`. */
+            root: string;
+            /**
+             * Format: uint64
+             * @description Size of the disk.
+             */
+            total?: number | null;
+        };
+        /** @description What is kept in a place of its own on this computer. */
+        PlaceKind: "recordings" | "snapshots" | "clips" | "exports" | "logs";
+        /** @description A place is to be elsewhere. New files go there at once, older ones are moved. */
+        PlaceUpdate: {
+            /** @description What lies there. */
+            kind: components["schemas"]["PlaceKind"];
+            /** @description The new folder: an approved root or below one. It must exist. */
+            root: string;
         };
         /** @description What is at an address. */
         ProbeReport: {
@@ -751,6 +1643,47 @@ export interface components {
             /** @description Things a person should know. */
             warnings: components["schemas"]["Warning"][];
         };
+        /** @description A range of a channel that no rule deletes. */
+        Protection: {
+            /** @description Channel. */
+            channel_id: components["schemas"]["ChannelId"];
+            /** @description When it was made. */
+            created: components["schemas"]["Timestamp"];
+            /** @description To. */
+            end: components["schemas"]["Timestamp"];
+            /** @description Id. */
+            id: string;
+            /** @description Why, in somebody's words. */
+            note: string;
+            /** @description From. */
+            start: components["schemas"]["Timestamp"];
+        };
+        /** @description A range to be protected. */
+        ProtectionCreate: {
+            /** @description To. */
+            end: components["schemas"]["Timestamp"];
+            /** @description Channel. */
+            id: components["schemas"]["ChannelId"];
+            /**
+             * @description Why; 200 characters at most.
+             * @default null
+             */
+            note: string | null;
+            /** @description From. */
+            start: components["schemas"]["Timestamp"];
+        };
+        /** @description Protected ranges of a channel. */
+        ProtectionList: {
+            /** @description Channel. */
+            id: components["schemas"]["ChannelId"];
+        };
+        /** @description A protection to be lifted. */
+        ProtectionRef: {
+            /** @description Channel. */
+            id: components["schemas"]["ChannelId"];
+            /** @description The protection's id. */
+            protection: string;
+        };
         /** @description Which of a camera's encodings. */
         Quality: "high" | "low";
         /** @description Why, for programs and for people. */
@@ -761,7 +1694,7 @@ export interface components {
             message: string;
         };
         /** @description Why a stream is not streaming. Programs match on it; people read [`Reason::message`]. */
-        ReasonCode: "unreachable" | "timeout" | "auth_refused" | "not_rtsp" | "no_such_stream" | "no_video" | "unsupported_codec" | "ended" | "stalled" | "format_changed" | "malformed" | "plugin_missing" | "clock_step" | "storage_unavailable" | "off" | "not_running" | "internal";
+        ReasonCode: "unreachable" | "timeout" | "auth_refused" | "not_rtsp" | "no_such_stream" | "no_video" | "unsupported_codec" | "ended" | "stalled" | "format_changed" | "malformed" | "plugin_missing" | "clock_step" | "storage_unavailable" | "off" | "not_running" | "deleted" | "noted" | "internal";
         /** @description When a channel records. */
         RecordMode: "off" | "continuous";
         /** @description The same row by channel, in the words of the media-storage contract. */
@@ -837,6 +1770,8 @@ export interface components {
             end: components["schemas"]["Timestamp"];
             /** @description Id; empty for the one being written. */
             id: string;
+            /** @description Whether its bytes are on this machine's disk. */
+            local: boolean;
             /** @description File name, `<start_ms>.mp4`. */
             name: string;
             /**
@@ -850,7 +1785,7 @@ export interface components {
             start: components["schemas"]["Timestamp"];
             /** @description Where the bytes are. */
             state: components["schemas"]["SegmentState"];
-            /** @description Signed URL; absent when the bytes are missing. */
+            /** @description Signed URL, of this recorder or of the bucket; absent when the bytes are missing. */
             url?: string | null;
         };
         /** @description Segments of a camera in a window. */
@@ -913,6 +1848,319 @@ export interface components {
              * @default null
              */
             watchdog_seconds: number | null;
+        };
+        /** @description A link that opens one file until it ends. */
+        ShareLink: {
+            /** @description When it ends. */
+            expires: components["schemas"]["Timestamp"];
+            /** @description Address: a whole one of the bucket, or a path on this recorder. */
+            url: string;
+        };
+        /** @description A snapshot. */
+        Snapshot: {
+            /**
+             * Format: uint64
+             * @description Size.
+             */
+            bytes?: number | null;
+            /** @description Channel. */
+            channel_id: components["schemas"]["ChannelId"];
+            /** @description Why it failed. */
+            reason?: string | null;
+            /** @description Id. */
+            snapshot_id: components["schemas"]["SnapshotId"];
+            /** @description Who makes the picture. */
+            source: components["schemas"]["SnapshotSource"];
+            /** @description How it stands. */
+            status: components["schemas"]["SnapshotStatus"];
+            /** @description The moment it shows. */
+            taken: components["schemas"]["Timestamp"];
+            /** @description Headers that the PUT must carry exactly so. */
+            upload_headers?: {
+                [key: string]: string;
+            };
+            /**
+             * @description Where the picture is to be sent by PUT as `image/jpeg`, 8 MiB at most; only in the answer
+             *     that makes an entry for a client.
+             */
+            upload_url?: string | null;
+            /** @description Signed URL; absent until it is kept. */
+            url?: string | null;
+        };
+        /** @description A snapshot to be taken. */
+        SnapshotCreate: {
+            /** @description Channel. */
+            id: components["schemas"]["ChannelId"];
+            /** @description Who makes the picture. */
+            source: components["schemas"]["SnapshotSource"];
+            /**
+             * @description The moment it shows, for a client's; now when absent.
+             * @default null
+             */
+            taken: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description A snapshot: one frame. */
+        SnapshotId: string;
+        /** @description Snapshots of all channels, newest first. */
+        SnapshotList: {
+            /**
+             * @description `next` of the page before.
+             * @default null
+             */
+            after: string | null;
+            /**
+             * Format: uint32
+             * @description At most so many, 1 to 500, 100 when absent.
+             * @default null
+             */
+            limit: number | null;
+        };
+        /** @description One snapshot by id. Whether the caller may see it is asked of its channel. */
+        SnapshotRef: {
+            /** @description Id. */
+            id: components["schemas"]["SnapshotId"];
+        };
+        /** @description Who makes the picture. */
+        SnapshotSource: "client" | "agent";
+        /** @description How a snapshot stands. */
+        SnapshotStatus: "pending" | "stored" | "failed";
+        /** @description How storage stands. */
+        Storage: {
+            /** @description Folders below which places may be, set where the recorder is started. */
+            approved_roots: string[];
+            /** @description The disk with the recordings. */
+            disk: components["schemas"]["DiskState"];
+            /** @description The bucket's own notices. */
+            notices: components["schemas"]["NoticesStatus"];
+            /** @description Where files lie. */
+            places: components["schemas"]["Place"][];
+            /** @description What the owner has set. */
+            settings: components["schemas"]["StorageSettings"];
+            /** @description The upload queue. */
+            uploads: components["schemas"]["UploadStatus"];
+        };
+        /** @description What the owner has set for storage. Never a secret. */
+        StorageSettings: {
+            /** @description Where the bucket's name goes. */
+            addressing: components["schemas"]["BucketAddressing"];
+            /**
+             * Format: uint32
+             * @description Limit of all uploads together, kilobits per second; absent is none.
+             */
+            bandwidth_kbps?: number | null;
+            /** @description Bucket for what comes in: recordings and snapshots. */
+            bucket: string;
+            /**
+             * Format: uint32
+             * @description Days for which recordings and snapshots are kept in the bucket; absent is for ever.
+             */
+            bucket_days?: number | null;
+            /** @description Where the access key comes from. */
+            credentials: components["schemas"]["BucketCredentials"];
+            /** @description Age and quota may delete what still waits for its upload. */
+            delete_unuploaded: boolean;
+            /** @description What segments are uploaded to. */
+            destination: components["schemas"]["Destination"];
+            /**
+             * @description Browsers fetch from the bucket by its own signed addresses; otherwise through this
+             *     recorder. Needs CORS on the bucket.
+             */
+            direct: boolean;
+            /** @description Address of the S3 service, `https://host[:port]`; absent is AWS in the region. */
+            endpoint?: string | null;
+            /** @description The folder of the destination `folder`, below an approved root. */
+            folder?: string | null;
+            /** @description Whether an access key is kept in the secret store. */
+            has_keys: boolean;
+            /**
+             * Format: uint32
+             * @description Hours for which a local copy is kept after its upload; absent is as long as space allows.
+             */
+            keep_local_hours?: number | null;
+            /** @description Address of an SQS queue with the bucket's events; absent is off. */
+            notices_queue?: string | null;
+            /** @description What comes before every key. */
+            prefix: string;
+            /** @description Bucket for what is made: clips and exports; absent is the same bucket. */
+            produced_bucket?: string | null;
+            /** @description What comes before every key of what is made; absent is the same prefix. */
+            produced_prefix?: string | null;
+            /** @description Profile of the chain; absent is `AWS_PROFILE` or `default`. */
+            profile?: string | null;
+            /** @description Region; `us-east-1` or `auto` where the service has none. */
+            region: string;
+            /**
+             * Format: uint32
+             * @description Free space on the disk below which the oldest footage is deleted early, in MB; absent is
+             *     a twentieth of the disk, 20 GB at most.
+             */
+            reserve_mb?: number | null;
+            /**
+             * Format: uint32
+             * @description Days for which footage is kept where a channel has no rule of its own; absent is as long
+             *     as space allows.
+             */
+            retention_days?: number | null;
+            /**
+             * Format: uint32
+             * @description Uploads at a time, 1 to 16.
+             */
+            uploads_at_once: number;
+            /** @description When uploads run; absent is always. */
+            window?: components["schemas"]["UploadWindow"] | null;
+        };
+        /** @description Settings to be tried before they are saved; what is absent is as saved. */
+        StorageTest: {
+            /**
+             * @description Origin of the page that asks, for CORS.
+             * @default null
+             */
+            origin: string | null;
+            /** @description Settings to be tried. */
+            settings?: components["schemas"]["StorageUpdate"];
+        };
+        /** @description A step of "Test connection". */
+        StorageTestKind: "write" | "read_back" | "clock" | "signed_get" | "signed_put" | "cors" | "multipart" | "copy" | "if_none_match" | "delete";
+        /** @description How a step went. */
+        StorageTestOutcome: "ok" | "limited" | "failed" | "skipped";
+        /** @description What the test found. */
+        StorageTestReport: {
+            /**
+             * Format: int64
+             * @description Seconds that this computer's clock is ahead of the store's, when it says the time.
+             */
+            clock_ahead_s?: number | null;
+            /** @description All steps. */
+            steps: components["schemas"]["StorageTestStep"][];
+            /** @description Whether the store can be used. */
+            usable: boolean;
+        };
+        /** @description One line of the report. */
+        StorageTestStep: {
+            /** @description What was tried. */
+            kind: components["schemas"]["StorageTestKind"];
+            /** @description What is missing or what that means; empty when all is well. */
+            message: string;
+            /** @description How it went. */
+            outcome: components["schemas"]["StorageTestOutcome"];
+        };
+        /** @description A change of the storage settings; absent fields stay. Empty text and 0 take a setting away. */
+        StorageUpdate: {
+            /**
+             * @description Where the bucket's name goes.
+             * @default null
+             */
+            addressing: components["schemas"]["BucketAddressing"] | null;
+            /**
+             * Format: uint32
+             * @description Limit in kilobits per second, 0 for none.
+             * @default null
+             */
+            bandwidth_kbps: number | null;
+            /**
+             * @description Bucket for what comes in.
+             * @default null
+             */
+            bucket: string | null;
+            /**
+             * Format: uint32
+             * @description Days in the bucket, 1 to 3650; 0 is for ever.
+             * @default null
+             */
+            bucket_days: number | null;
+            /**
+             * @description Where the access key comes from.
+             * @default null
+             */
+            credentials: components["schemas"]["BucketCredentials"] | null;
+            /**
+             * @description Age and quota may delete what still waits for its upload.
+             * @default null
+             */
+            delete_unuploaded: boolean | null;
+            /**
+             * @description What segments are uploaded to.
+             * @default null
+             */
+            destination: components["schemas"]["Destination"] | null;
+            /**
+             * @description Browsers fetch from the bucket.
+             * @default null
+             */
+            direct: boolean | null;
+            /**
+             * @description Address of the S3 service; empty is AWS.
+             * @default null
+             */
+            endpoint: string | null;
+            /**
+             * @description The folder, below an approved root.
+             * @default null
+             */
+            folder: string | null;
+            /**
+             * Format: uint32
+             * @description Hours for local copies after upload, 1 to 8760; 0 is as long as space allows.
+             * @default null
+             */
+            keep_local_hours: number | null;
+            /** @description Access key id. */
+            key_id?: components["schemas"]["Secret"] | null;
+            /**
+             * @description Address of an SQS queue; empty is off.
+             * @default null
+             */
+            notices_queue: string | null;
+            /**
+             * @description What comes before every key.
+             * @default null
+             */
+            prefix: string | null;
+            /**
+             * @description Bucket for what is made; empty is the same.
+             * @default null
+             */
+            produced_bucket: string | null;
+            /**
+             * @description Prefix for what is made; empty is the same.
+             * @default null
+             */
+            produced_prefix: string | null;
+            /**
+             * @description Profile of the chain.
+             * @default null
+             */
+            profile: string | null;
+            /**
+             * @description Region.
+             * @default null
+             */
+            region: string | null;
+            /**
+             * Format: uint32
+             * @description Reserve in MB; 0 is automatic.
+             * @default null
+             */
+            reserve_mb: number | null;
+            /**
+             * Format: uint32
+             * @description Days, 1 to 3650; 0 is as long as space allows.
+             * @default null
+             */
+            retention_days: number | null;
+            /** @description Secret access key. */
+            secret?: components["schemas"]["Secret"] | null;
+            /**
+             * Format: uint32
+             * @description Uploads at a time, 1 to 16.
+             * @default null
+             */
+            uploads_at_once: number | null;
+            /**
+             * @description When uploads run; the same time twice is always.
+             * @default null
+             */
+            window: components["schemas"]["UploadWindow"] | null;
         };
         /** @description One encoding a camera offers. */
         StreamProfile: {
@@ -1044,6 +2292,53 @@ export interface components {
          * @description RFC 3339, UTC
          */
         Timestamp: string;
+        /** @description Which segments of a channel are uploaded, when a destination is set. */
+        UploadPolicy: "all" | "events" | "none";
+        /** @description What the upload queue does. */
+        UploadState: "off" | "idle" | "uploading" | "outside_window" | "retrying" | "stopped";
+        /** @description How the upload queue stands. */
+        UploadStatus: {
+            /**
+             * Format: uint64
+             * @description Measured over the last seconds; 0 when nothing moves.
+             */
+            bytes_per_second: number;
+            /** @description Why it waits or has stopped: what happened and what to do. */
+            error?: string | null;
+            /** @description When the oldest of them was recorded. */
+            oldest?: components["schemas"]["Timestamp"] | null;
+            /** @description When it is tried again. */
+            retry_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What it does. */
+            state: components["schemas"]["UploadState"];
+            /**
+             * Format: uint64
+             * @description Objects uploaded and verified since start.
+             */
+            uploaded: number;
+            /**
+             * Format: uint64
+             * @description Their bytes.
+             */
+            uploaded_bytes: number;
+            /**
+             * Format: uint64
+             * @description Objects that wait.
+             */
+            waiting: number;
+            /**
+             * Format: uint64
+             * @description Their bytes.
+             */
+            waiting_bytes: number;
+        };
+        /** @description Hours of the day in which uploads run, in this computer's time zone. May reach over midnight. */
+        UploadWindow: {
+            /** @description `HH:MM`. */
+            from: string;
+            /** @description `HH:MM`, the first minute outside. */
+            to: string;
+        };
         /** @description What a video track is. */
         VideoInfo: {
             /** @description Family: `h264`, `h265`. */
@@ -1132,6 +2427,11 @@ export interface operations {
                     name: string;
                     /** @description Password; any characters. */
                     password?: components["schemas"]["Secret"] | null;
+                    /**
+                     * @description Address that answers with a picture (`http://` or `https://`), if there is one.
+                     * @default null
+                     */
+                    snapshot_url?: string | null;
                     /** @description Address of the main stream. Credentials inside it are moved out of it. */
                     url: string;
                     /**
@@ -1299,6 +2599,11 @@ export interface operations {
                     name?: string | null;
                     /** @description New password. */
                     password?: components["schemas"]["Secret"] | null;
+                    /**
+                     * @description New address that answers with a picture; empty text removes it.
+                     * @default null
+                     */
+                    snapshot_url?: string | null;
                     /**
                      * @description New address of the main stream.
                      * @default null
@@ -1493,16 +2798,39 @@ export interface operations {
                      */
                     name?: string | null;
                     /**
+                     * Format: uint32
+                     * @description Quota in MB; 0 is no limit.
+                     * @default null
+                     */
+                    quota_mb?: number | null;
+                    /**
                      * @description When it records.
                      * @default null
                      */
                     record_mode?: components["schemas"]["RecordMode"] | null;
                     /**
                      * Format: uint32
+                     * @description Days, 1 to 3650; 0 goes back to the recorder's rule.
+                     * @default null
+                     */
+                    retention_days?: number | null;
+                    /**
+                     * Format: uint32
+                     * @description Largest segment in MB, 1 to 4096; 0 is no limit.
+                     * @default null
+                     */
+                    segment_mb?: number | null;
+                    /**
+                     * Format: uint32
                      * @description Seconds per segment, 5 to 600; 0 goes back to the recorder's setting.
                      * @default null
                      */
                     segment_seconds?: number | null;
+                    /**
+                     * @description Which segments are uploaded.
+                     * @default null
+                     */
+                    upload?: components["schemas"]["UploadPolicy"] | null;
                 };
             };
         };
@@ -1514,6 +2842,160 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Channel"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    event_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChannelId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description When; now when absent.
+                     * @default null
+                     */
+                    at?: components["schemas"]["Timestamp"] | null;
+                    /**
+                     * @description What it is, 200 characters at most.
+                     * @default null
+                     */
+                    note?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Event"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    protection_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChannelId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page5"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    protection_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChannelId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description To. */
+                    end: components["schemas"]["Timestamp"];
+                    /**
+                     * @description Why; 200 characters at most.
+                     * @default null
+                     */
+                    note?: string | null;
+                    /** @description From. */
+                    start: components["schemas"]["Timestamp"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Protection"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    protection_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChannelId"];
+                protection: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
                 };
             };
             /** @description Not done, and why */
@@ -1550,6 +3032,83 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page4"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    channel_snapshots: {
+        parameters: {
+            query?: {
+                after?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["ChannelId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page7"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    snapshot_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ChannelId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Who makes the picture. */
+                    source: components["schemas"]["SnapshotSource"];
+                    /**
+                     * @description The moment it shows, for a client's; now when absent.
+                     * @default null
+                     */
+                    taken?: components["schemas"]["Timestamp"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
                 };
             };
             /** @description Not done, and why */
@@ -1628,6 +3187,298 @@ export interface operations {
             };
         };
     };
+    clip_list: {
+        parameters: {
+            query?: {
+                after?: string | null;
+                channel_id?: components["schemas"]["ChannelId"] | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page6"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clip_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Channel. */
+                    channel_id: components["schemas"]["ChannelId"];
+                    /** @description To; at most 24 h after the start and 24 h from now. */
+                    end: components["schemas"]["Timestamp"];
+                    /**
+                     * @description Begin and end with the frame asked for; not when absent.
+                     * @default null
+                     */
+                    exact?: boolean | null;
+                    /**
+                     * @description Name, 80 characters at most; the channel's name and the time when absent.
+                     * @default null
+                     */
+                    name?: string | null;
+                    /** @description From. */
+                    start: components["schemas"]["Timestamp"];
+                    /**
+                     * @description With sound; so when absent.
+                     * @default null
+                     */
+                    with_audio?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clip"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clip_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ClipId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clip"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clip_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ClipId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clip_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ClipId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Name, 1 to 80 characters. */
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clip"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clip_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ClipId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clip"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clip_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ClipId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Clip"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    clip_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ClipId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: uint32
+                     * @description Hours for which the link works, 1 to 168; 24 when absent.
+                     * @default null
+                     */
+                    hours?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareLink"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     demo_list: {
         parameters: {
             query?: never;
@@ -1643,7 +3494,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page6"];
+                    "application/json": components["schemas"]["Page10"];
                 };
             };
             /** @description Not done, and why */
@@ -1705,7 +3556,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page5"];
+                    "application/json": components["schemas"]["Page9"];
                 };
             };
             /** @description Not done, and why */
@@ -1796,6 +3647,212 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Days"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_list: {
+        parameters: {
+            query?: {
+                after?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page8"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Cameras, 1 to 64. */
+                    camera_ids: components["schemas"]["CameraId"][];
+                    /** @description To, not in the future; at most 7 days after the start. */
+                    end: components["schemas"]["Timestamp"];
+                    /**
+                     * @description What files; `mp4` when absent.
+                     * @default null
+                     */
+                    format?: components["schemas"]["ExportFormat"] | null;
+                    /** @description From. */
+                    start: components["schemas"]["Timestamp"];
+                    /**
+                     * @description With sound; so when absent.
+                     * @default null
+                     */
+                    with_audio?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ExportId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ExportId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ExportId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ExportId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Export"];
                 };
             };
             /** @description Not done, and why */
@@ -1912,6 +3969,468 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    snapshot_list: {
+        parameters: {
+            query?: {
+                after?: string | null;
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page7"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    snapshot_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SnapshotId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    snapshot_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SnapshotId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Empty"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    snapshot_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SnapshotId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snapshot"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    storage_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Storage"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    storage_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Where the bucket's name goes.
+                     * @default null
+                     */
+                    addressing?: components["schemas"]["BucketAddressing"] | null;
+                    /**
+                     * Format: uint32
+                     * @description Limit in kilobits per second, 0 for none.
+                     * @default null
+                     */
+                    bandwidth_kbps?: number | null;
+                    /**
+                     * @description Bucket for what comes in.
+                     * @default null
+                     */
+                    bucket?: string | null;
+                    /**
+                     * Format: uint32
+                     * @description Days in the bucket, 1 to 3650; 0 is for ever.
+                     * @default null
+                     */
+                    bucket_days?: number | null;
+                    /**
+                     * @description Where the access key comes from.
+                     * @default null
+                     */
+                    credentials?: components["schemas"]["BucketCredentials"] | null;
+                    /**
+                     * @description Age and quota may delete what still waits for its upload.
+                     * @default null
+                     */
+                    delete_unuploaded?: boolean | null;
+                    /**
+                     * @description What segments are uploaded to.
+                     * @default null
+                     */
+                    destination?: components["schemas"]["Destination"] | null;
+                    /**
+                     * @description Browsers fetch from the bucket.
+                     * @default null
+                     */
+                    direct?: boolean | null;
+                    /**
+                     * @description Address of the S3 service; empty is AWS.
+                     * @default null
+                     */
+                    endpoint?: string | null;
+                    /**
+                     * @description The folder, below an approved root.
+                     * @default null
+                     */
+                    folder?: string | null;
+                    /**
+                     * Format: uint32
+                     * @description Hours for local copies after upload, 1 to 8760; 0 is as long as space allows.
+                     * @default null
+                     */
+                    keep_local_hours?: number | null;
+                    /** @description Access key id. */
+                    key_id?: components["schemas"]["Secret"] | null;
+                    /**
+                     * @description Address of an SQS queue; empty is off.
+                     * @default null
+                     */
+                    notices_queue?: string | null;
+                    /**
+                     * @description What comes before every key.
+                     * @default null
+                     */
+                    prefix?: string | null;
+                    /**
+                     * @description Bucket for what is made; empty is the same.
+                     * @default null
+                     */
+                    produced_bucket?: string | null;
+                    /**
+                     * @description Prefix for what is made; empty is the same.
+                     * @default null
+                     */
+                    produced_prefix?: string | null;
+                    /**
+                     * @description Profile of the chain.
+                     * @default null
+                     */
+                    profile?: string | null;
+                    /**
+                     * @description Region.
+                     * @default null
+                     */
+                    region?: string | null;
+                    /**
+                     * Format: uint32
+                     * @description Reserve in MB; 0 is automatic.
+                     * @default null
+                     */
+                    reserve_mb?: number | null;
+                    /**
+                     * Format: uint32
+                     * @description Days, 1 to 3650; 0 is as long as space allows.
+                     * @default null
+                     */
+                    retention_days?: number | null;
+                    /** @description Secret access key. */
+                    secret?: components["schemas"]["Secret"] | null;
+                    /**
+                     * Format: uint32
+                     * @description Uploads at a time, 1 to 16.
+                     * @default null
+                     */
+                    uploads_at_once?: number | null;
+                    /**
+                     * @description When uploads run; the same time twice is always.
+                     * @default null
+                     */
+                    window?: components["schemas"]["UploadWindow"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Storage"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    storage_forecast: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Rules of channels.
+                     * @default []
+                     */
+                    channels?: components["schemas"]["ChannelRule"][];
+                    /**
+                     * Format: uint32
+                     * @description Reserve in MB, 0 for automatic.
+                     * @default null
+                     */
+                    reserve_mb?: number | null;
+                    /**
+                     * Format: uint32
+                     * @description The recorder's days, 0 for as long as space allows.
+                     * @default null
+                     */
+                    retention_days?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    place_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What lies there. */
+                    kind: components["schemas"]["PlaceKind"];
+                    /** @description The new folder: an approved root or below one. It must exist. */
+                    root: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Storage"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    storage_retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Storage"];
+                };
+            };
+            /** @description Not done, and why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    storage_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Origin of the page that asks, for CORS.
+                     * @default null
+                     */
+                    origin?: string | null;
+                    /** @description Settings to be tried. */
+                    settings?: components["schemas"]["StorageUpdate"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageTestReport"];
                 };
             };
             /** @description Not done, and why */

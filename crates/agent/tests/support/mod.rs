@@ -217,6 +217,9 @@ impl NvrLink for Nvr {
     ) -> Result<Vec<Timestamp>> {
         Ok(Vec::new())
     }
+    async fn recordings_place(&self, _mark: Option<&str>) -> Result<bool> {
+        Ok(true)
+    }
     async fn segment_missing(&self, _: &ChannelId, _: Timestamp) -> Result<()> {
         Ok(())
     }
@@ -262,6 +265,7 @@ impl Rig {
             id: CameraId::from_random([1; 12]),
             channel: ChannelId::from_random([2; 12]),
             profiles: vec![profile(Quality::High, url)],
+            snapshot_url: None,
             record_mode: RecordMode::Continuous,
             engine,
             audio: AudioMode::Auto,

@@ -99,7 +99,7 @@ impl World {
             secrets.clone(),
             agent_cancel.clone(),
         ));
-        nvr.attach(agent, worker.clone());
+        nvr.attach(agent, worker.clone(), worker.clone());
         worker.start(false).await.unwrap();
         nvr.start().await.unwrap();
         let token = oriel_nvr::auth::owner_token(&*secrets).unwrap();

@@ -13,7 +13,10 @@ use async_trait::async_trait;
 use oriel_api::{
     Caller, Camera, CameraId, Change, ChannelId, Credentials, EngineInUse, Error, ErrorCode,
     ProbeReport, Quality, RecordingState, Result, Settings, Timestamp, VideoInfo, dispatch,
-    link::{AgentLink, CameraSetup, OpenSegment, StreamStatus, WorkerLink},
+    link::{
+        AgentLink, Assembled, AssemblyLink, AssemblyOrder, AssemblyProgress, CameraSetup, Cutting,
+        OpenSegment, StreamStatus, WorkerLink,
+    },
 };
 use oriel_secrets::{MemoryStore, SecretError, SecretStore};
 use oriel_store::Store;
@@ -66,11 +69,27 @@ impl AgentLink for Agent {
             warnings: Vec::new(),
         })
     }
+    async fn snapshot(&self, _: &CameraId) -> Result<Vec<u8>> {
+        Err(Error::new(
+            ErrorCode::PreconditionFailed,
+            "The camera has no snapshot address.",
+        ))
+    }
     fn status(&self, _: &CameraId, _: Quality) -> Option<StreamStatus> {
         None
     }
     async fn gstreamer(&self) -> Option<String> {
         Some("1.22.0".into())
+    }
+}
+
+#[async_trait]
+impl AssemblyLink for Worker {
+    async fn assemble(&self, _: AssemblyOrder, _: Arc<dyn AssemblyProgress>) -> Result<Assembled> {
+        Err(Error::unavailable("Nothing is assembled here."))
+    }
+    async fn picture(&self, _: &ChannelId, _: Quality) -> Result<(Vec<u8>, Timestamp)> {
+        Err(Error::unavailable("There is no picture."))
     }
 }
 
@@ -98,9 +117,9 @@ impl WorkerLink for Worker {
     fn configure(&self, settings: &Settings) {
         *self.configured.lock().unwrap() = Some(settings.clone());
     }
-    fn configure_channel(&self, channel: &ChannelId, segment_seconds: Option<u32>) {
+    fn configure_channel(&self, channel: &ChannelId, cutting: Cutting) {
         let mut channels = self.channels.lock().unwrap();
-        channels.insert(channel.clone(), segment_seconds);
+        channels.insert(channel.clone(), cutting.seconds);
     }
     fn channel_removed(&self, channel: &ChannelId) {
         self.removed.lock().unwrap().push(channel.clone());
@@ -209,7 +228,7 @@ impl Recorder {
         .await
         .unwrap();
         let (agent, worker) = (Arc::new(Agent::default()), Arc::new(Worker::default()));
-        nvr.attach(agent.clone(), worker.clone());
+        nvr.attach(agent.clone(), worker.clone(), worker.clone());
         Self {
             nvr,
             agent,

@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 
 use super::fakes::Recorder;
 
-const ALL: [Permission; 5] = [
+const ALL: [Permission; 8] = [
     Permission::LiveView,
     Permission::RecordingsView,
     Permission::RecordingsDelete,
+    Permission::RecordingsExport,
+    Permission::ClipsCreate,
+    Permission::SnapshotsCreate,
     Permission::CamerasManage,
     Permission::SystemManage,
 ];
@@ -19,7 +22,22 @@ fn example(name: &str, camera: &CameraId, channel: &ChannelId) -> Value {
     let window = |key: &str, id: &str| json!({ key: id, "start": "2026-11-21T00:00:00Z", "end": "2026-11-22T00:00:00Z" });
     match name {
         "health" | "camera_list" | "channel_list" | "event_token" | "event_list" | "demo_list"
-        | "demo_add" | "system_get" | "settings_get" | "settings_update" => json!({}),
+        | "demo_add" | "system_get" | "settings_get" | "settings_update" | "clip_list"
+        | "snapshot_list" | "export_list" | "storage_get" | "storage_update" | "storage_test"
+        | "storage_retry" | "storage_forecast" => json!({}),
+        "place_update" => json!({ "kind": "clips", "root": "/nowhere" }),
+        "protection_list" | "channel_snapshots" | "event_create" => json!({ "id": channel }),
+        "protection_create" => window("id", channel.as_str()),
+        "protection_delete" => json!({ "id": channel, "protection": "1" }),
+        "clip_create" => window("channel_id", channel.as_str()),
+        "clip_get" | "clip_delete" | "clip_cancel" | "clip_retry" | "clip_share"
+        | "snapshot_get" | "snapshot_confirm" | "snapshot_delete" | "export_get"
+        | "export_cancel" | "export_retry" | "export_delete" => json!({ "id": "aaaaaaaaaaaa" }),
+        "clip_update" => json!({ "id": "aaaaaaaaaaaa", "name": "New" }),
+        "snapshot_create" => json!({ "id": channel, "source": "client" }),
+        "export_create" => {
+            json!({ "camera_ids": [camera], "start": "2026-11-21T00:00:00Z", "end": "2026-11-22T00:00:00Z" })
+        }
         "camera_create" => json!({ "name": "New", "url": "rtsp://new/1" }),
         "camera_probe" => json!({ "url": "rtsp://probed/1" }),
         "camera_get" | "camera_update" | "camera_delete" => json!({ "id": camera }),

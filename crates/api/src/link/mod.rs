@@ -1,6 +1,12 @@
 //! The seams between roles. In-process today; a wire implementation can follow without the
 //! roles knowing.
 
+mod assembly;
+mod upload;
+
+pub use assembly::{Assembled, AssemblyLink, AssemblyOrder, AssemblyProgress, Piece};
+pub use upload::{UploadDone, UploadId, UploadQueue, UploadTask};
+
 use async_trait::async_trait;
 
 use crate::{
@@ -19,6 +25,8 @@ pub struct CameraSetup {
     pub channel: ChannelId,
     /// Encodings, the main one first.
     pub profiles: Vec<StreamProfile>,
+    /// Address that answers with a picture, without credentials.
+    pub snapshot_url: Option<String>,
     /// When it records.
     pub record_mode: RecordMode,
     /// Which engine.
@@ -67,6 +75,13 @@ pub trait AgentLink: Send + Sync {
     async fn remove(&self, camera: &CameraId) -> Result<()>;
     /// Looks at an address. Takes 15 s at most.
     async fn probe(&self, url: &str, credentials: Option<Credentials>) -> Result<ProbeReport>;
+    /// A picture from the camera's own snapshot address, as JPEG of 8 MiB at most. Takes 10 s at
+    /// most.
+    ///
+    /// # Errors
+    /// `precondition_failed` when the camera has no such address; `camera_unreachable` when it
+    /// does not answer with a picture.
+    async fn snapshot(&self, camera: &CameraId) -> Result<Vec<u8>>;
     /// The state of one stream of a camera; `None` when the agent does not know the camera.
     fn status(&self, camera: &CameraId, quality: Quality) -> Option<StreamStatus>;
     /// Version of the GStreamer child program, when it can be run.
@@ -90,6 +105,15 @@ pub struct OpenSegment {
     pub continues: bool,
 }
 
+/// How a channel's segments are cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cutting {
+    /// Length; `None` is the recorder's setting.
+    pub seconds: Option<u32>,
+    /// Most MB (10^6 bytes); `None` is no limit.
+    pub megabytes: Option<u32>,
+}
+
 /// nvr to worker.
 #[async_trait]
 pub trait WorkerLink: Send + Sync {
@@ -101,8 +125,8 @@ pub trait WorkerLink: Send + Sync {
     fn recording_state(&self, channel: &ChannelId) -> RecordingState;
     /// Settings took effect; open segments keep the old ones.
     fn configure(&self, settings: &Settings);
-    /// Length of this channel's segments; `None` is the recorder's setting.
-    fn configure_channel(&self, channel: &ChannelId, segment_seconds: Option<u32>);
+    /// How this channel's segments are cut.
+    fn configure_channel(&self, channel: &ChannelId, cutting: Cutting);
     /// The channel is gone: its runs are ended and its viewers told. Files are left alone.
     fn channel_removed(&self, channel: &ChannelId);
     /// Deletes the local file of a closed segment. Succeeds when it is already gone.
@@ -171,6 +195,9 @@ pub trait NvrLink: Send + Sync {
         after: Timestamp,
         limit: usize,
     ) -> Result<Vec<Timestamp>>;
+    /// Whether the folder of recordings is the one that is known: `mark` is what lies in it,
+    /// `None` when nothing does. `true` also when none is known yet and this one is taken.
+    async fn recordings_place(&self, mark: Option<&str>) -> Result<bool>;
     /// A segment's file is not there any more.
     async fn segment_missing(&self, channel: &ChannelId, start: Timestamp) -> Result<()>;
     /// The state of a stream changed, or its stats did.

@@ -1,0 +1,96 @@
+//! All stores in use at present, shared by the roles: what is uploaded to, and the local places
+//! of what is made here. Whoever reads the settings replaces them; everybody else asks anew for
+//! each piece of work.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use oriel_api::PlaceKind;
+use tokio::sync::watch;
+
+use crate::{Areas, Bandwidth, Bucket, Capabilities, Named};
+
+/// The destination of uploads.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Its areas.
+    pub areas: Areas,
+    /// What it can do, as last tested; nothing is taken for granted before.
+    pub capabilities: Capabilities,
+}
+
+/// The stores at one moment.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// The destination of uploads, when one is set and can be opened.
+    pub remote: Option<Remote>,
+    /// Why there is no destination although one is set.
+    pub remote_error: Option<String>,
+    /// The limit that all uploads share.
+    pub bandwidth: Arc<Bandwidth>,
+    /// Root folder of each place; keys are paths below it.
+    pub places: BTreeMap<PlaceKind, PathBuf>,
+    /// The places of snapshots, clips and exports as stores; one that cannot be opened is
+    /// absent.
+    pub local: BTreeMap<PlaceKind, Bucket>,
+}
+
+impl Stores {
+    /// No destination and no places.
+    pub fn none() -> Self {
+        Self {
+            remote: None,
+            remote_error: None,
+            bandwidth: Arc::new(Bandwidth::new(None)),
+            places: BTreeMap::new(),
+            local: BTreeMap::new(),
+        }
+    }
+
+    /// The local place of an object, when it has one as a store. Segments have none: the spool
+    /// has them.
+    pub fn local_of(&self, named: &Named) -> Option<&Bucket> {
+        self.local.get(&place_of(named))
+    }
+
+    /// The area of the destination for an object.
+    pub fn remote_of(&self, named: &Named) -> Option<&Bucket> {
+        self.remote.as_ref().map(|r| r.areas.of(named))
+    }
+}
+
+/// Which place an object of this kind has.
+pub fn place_of(named: &Named) -> PlaceKind {
+    match named {
+        Named::Recording { .. } => PlaceKind::Recordings,
+        Named::Snapshot { .. } => PlaceKind::Snapshots,
+        Named::Clip { .. } => PlaceKind::Clips,
+        Named::Export { .. } => PlaceKind::Exports,
+    }
+}
+
+/// The stores as they change. Cheap to clone; all clones see the same.
+#[derive(Clone, Debug)]
+pub struct SharedStores(Arc<watch::Sender<Arc<Stores>>>);
+
+impl Default for SharedStores {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Arc::new(Stores::none()))))
+    }
+}
+
+impl SharedStores {
+    /// The stores of this moment.
+    pub fn now(&self) -> Arc<Stores> {
+        self.0.borrow().clone()
+    }
+
+    /// Replaces them.
+    pub fn replace(&self, stores: Stores) {
+        self.0.send_replace(Arc::new(stores));
+    }
+
+    /// Tells when they are replaced.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<Stores>> {
+        self.0.subscribe()
+    }
+}
