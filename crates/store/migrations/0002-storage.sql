@@ -64,7 +64,7 @@ CREATE TABLE clip (
   exact INTEGER NOT NULL CHECK (exact IN (0, 1)),
   with_audio INTEGER NOT NULL CHECK (with_audio IN (0, 1)),
   status TEXT NOT NULL,
-  cancelled INTEGER NOT NULL DEFAULT 0 CHECK (cancelled IN (0, 1)),
+  cancelled_ms INTEGER,
   reason TEXT,
   gaps TEXT NOT NULL DEFAULT '[]',
   media_start_ms INTEGER,
@@ -77,7 +77,8 @@ CREATE TABLE clip (
   created_ms INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX clip_by_channel ON clip (channel, created_ms);
+CREATE INDEX clip_by_time ON clip (created_ms, id);
+CREATE INDEX clip_by_channel ON clip (channel, created_ms, id);
 CREATE INDEX clip_open ON clip (id) WHERE status = 'in_progress';
 
 CREATE TABLE snapshot (
@@ -98,6 +99,7 @@ CREATE TABLE snapshot (
 
 CREATE INDEX snapshot_by_time ON snapshot (taken_ms, id);
 CREATE INDEX snapshot_by_channel ON snapshot (channel, taken_ms, id);
+CREATE INDEX snapshot_unkept ON snapshot (created_ms) WHERE status <> 'stored';
 
 CREATE TABLE export (
   id INTEGER PRIMARY KEY,
@@ -108,11 +110,12 @@ CREATE TABLE export (
   with_audio INTEGER NOT NULL CHECK (with_audio IN (0, 1)),
   status TEXT NOT NULL,
   reason TEXT,
-  manifest_key TEXT,
+  manifest_key TEXT NOT NULL UNIQUE,
   manifest_bytes INTEGER,
   created_ms INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX export_by_time ON export (created_ms, id);
 CREATE INDEX export_open ON export (id) WHERE status IN ('queued', 'running');
 
 CREATE TABLE export_part (
@@ -125,6 +128,8 @@ CREATE TABLE export_part (
   status TEXT NOT NULL,
   reason TEXT,
   gaps TEXT NOT NULL DEFAULT '[]',
+  media_start_ms INTEGER,
+  media_end_ms INTEGER,
   bytes INTEGER,
   sha256 BLOB CHECK (length(sha256) = 32),
   object_key TEXT NOT NULL UNIQUE,
@@ -144,6 +149,16 @@ CREATE TABLE protection (
 ) STRICT;
 
 CREATE INDEX protection_by_channel ON protection (channel, start_ms);
+
+CREATE VIEW locked_range (channel, start_ms, end_ms) AS
+  SELECT channel, start_ms, end_ms FROM clip WHERE status = 'in_progress'
+  UNION ALL
+  SELECT channel, start_ms, end_ms FROM protection
+  UNION ALL
+  SELECT channel.id, export.start_ms, export.end_ms FROM export
+    JOIN export_part ON export_part.export = export.id
+    JOIN channel ON channel.public_id = export_part.channel
+  WHERE export.status IN ('queued', 'running');
 
 CREATE TABLE upload (
   id INTEGER PRIMARY KEY,

@@ -5,7 +5,7 @@ use oriel_api::{
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::{Result, Store, StoreError, text};
+use crate::{Result, Store, StoreError, snapshot, text};
 
 /// A channel as stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,7 +91,7 @@ const SELECT: &str = "SELECT channel.public_id, camera.public_id, channel.name,
      channel.segment_seconds, channel.created_ms, channel.removed_ms, channel.segment_mb,
      channel.upload, channel.retention_days, channel.quota_mb
      FROM channel LEFT JOIN camera ON camera.id = channel.camera
-     WHERE channel.purging = 0";
+     WHERE (channel.purging = 0 OR EXISTS (SELECT 1 FROM clip WHERE clip.channel = channel.id))";
 
 struct Raw {
     row: (String, Option<String>, String, String, String, String),
@@ -194,8 +194,10 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// Takes a channel out of use: away when it holds no footage, without a camera when it does.
-/// When its footage is to go it disappears from every list at once and is emptied later.
+/// Takes a channel out of use: away when it holds nothing, without a camera when it holds
+/// footage, clips or snapshots. When its footage is to go, that is known to no query from then
+/// on and is emptied later; its snapshots go with it, and the channel is listed only while it has
+/// clips. Clips that wait for footage to come are made of what there is.
 pub(crate) fn take_out(
     connection: &Connection,
     id: &ChannelId,
@@ -203,12 +205,24 @@ pub(crate) fn take_out(
     at: Timestamp,
 ) -> Result<()> {
     let (channel, _) = key(connection, id)?.ok_or(StoreError::NoSuch("channel"))?;
-    let has_footage: bool = connection.query_row(
-        "SELECT EXISTS (SELECT 1 FROM recording WHERE channel = ?1)",
+    if purge {
+        snapshot::purge(connection, channel)?;
+        // What somebody deletes themselves no protection keeps.
+        connection.execute("DELETE FROM protection WHERE channel = ?1", [channel])?;
+    }
+    connection.execute(
+        "UPDATE clip SET cancelled_ms = ?2
+         WHERE channel = ?1 AND status = 'in_progress' AND cancelled_ms IS NULL AND end_ms > ?2",
+        (channel, at.ms()),
+    )?;
+    let holds: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM recording WHERE channel = ?1)
+           OR EXISTS (SELECT 1 FROM clip WHERE channel = ?1)
+           OR EXISTS (SELECT 1 FROM snapshot WHERE channel = ?1)",
         [channel],
         |r| r.get(0),
     )?;
-    if has_footage || purge {
+    if holds || purge {
         // One whose footage goes stays as a tombstone even when it is empty: its last segment
         // may be closed only after this.
         connection.execute(
@@ -223,7 +237,8 @@ pub(crate) fn take_out(
 }
 
 impl Store {
-    /// All channels by name, those without a camera too while they hold footage.
+    /// All channels by name, those without a camera too while they hold footage, clips or
+    /// snapshots.
     pub async fn channels(&self) -> Result<Vec<ChannelRow>> {
         self.read(|c| {
             c.prepare_cached(&format!(

@@ -65,6 +65,9 @@ pub enum StoreError {
     /// The camera has a channel.
     #[error("This camera has a channel already.")]
     HasChannel,
+    /// A second of one channel is full of snapshots.
+    #[error("There are too many snapshots of this moment already.")]
+    Crowded,
     /// A fault of ours or of SQLite.
     #[error("Database: {0}")]
     Sqlite(#[source] rusqlite::Error),
@@ -111,7 +114,9 @@ impl From<StoreError> for Error {
             StoreError::Full => Error::new(ErrorCode::StorageUnavailable, error.to_string()),
             StoreError::Closed => Error::unavailable("Oriel is stopping."),
             StoreError::NoSuch(_) => Error::not_found(error.to_string()),
-            StoreError::AddressTaken | StoreError::HasChannel => Error::conflict(error.to_string()),
+            StoreError::AddressTaken | StoreError::HasChannel | StoreError::Crowded => {
+                Error::conflict(error.to_string())
+            }
             other => Error::internal(other),
         }
     }

@@ -33,7 +33,8 @@ pub(crate) fn add_file(connection: &Connection, channel: &ChannelId, start: i64)
 
 impl Store {
     /// Turns at most `limit` recordings of channels whose footage is to go into garbage, in one
-    /// transaction. Gives how many; 0 when all is done.
+    /// transaction. Gives how many; 0 when all is done but what a clip or export that is being
+    /// made still needs.
     pub async fn purge_some(&self, limit: u32) -> Result<usize> {
         self.write(move |c| {
             let taken = c
@@ -41,7 +42,10 @@ impl Store {
                     "DELETE FROM recording WHERE id IN (
                        SELECT recording.id FROM channel
                        JOIN recording ON recording.channel = channel.id
-                       WHERE channel.purging = 1 LIMIT ?1)
+                       WHERE channel.purging = 1 AND NOT EXISTS (
+                         SELECT 1 FROM locked_range AS l WHERE l.channel = channel.id
+                           AND l.start_ms < recording.end_ms AND l.end_ms > recording.start_ms)
+                       LIMIT ?1)
                      RETURNING channel, start_ms, local, object_key",
                 )?
                 .query_map([limit], |r| {
@@ -111,12 +115,14 @@ impl Store {
     }
 
     /// Drops channels that were emptied before this moment, and channels without a camera whose
-    /// footage is gone. Gives which.
+    /// footage, clips and snapshots are gone. Gives which.
     pub async fn channels_sweep(&self, before: Timestamp) -> Result<Vec<ChannelId>> {
         self.write(move |c| {
             let mut statement = c.prepare_cached(
                 "DELETE FROM channel WHERE camera IS NULL AND removed_ms < ?1
                    AND NOT EXISTS (SELECT 1 FROM recording WHERE recording.channel = channel.id)
+                   AND NOT EXISTS (SELECT 1 FROM clip WHERE clip.channel = channel.id)
+                   AND NOT EXISTS (SELECT 1 FROM snapshot WHERE snapshot.channel = channel.id)
                  RETURNING public_id",
             )?;
             let gone = statement

@@ -7,15 +7,21 @@
 mod audit;
 mod camera;
 mod channel;
+mod clip;
 mod codec;
 mod connection;
 mod error;
 mod event;
+mod export;
 mod garbage;
+mod garbage_object;
+mod newest;
+mod piece;
 mod recording;
 mod run;
 mod session;
 mod setting;
+mod snapshot;
 mod store;
 mod stream_profile;
 mod text;
@@ -26,12 +32,17 @@ mod tests;
 
 pub use camera::{CameraChange, CameraRow, NewCamera};
 pub use channel::{ChannelChange, ChannelRow, NewChannel};
+pub use clip::{ClipRow, MadeFile, NewClip};
 pub use connection::SCHEMA_VERSION;
 pub use error::StoreError;
 pub use event::{EventPage, EventRow, EventSelection, NewEvent};
+pub use export::{ExportPartRow, ExportRow, NewExport, NewExportPart};
 pub use garbage::GarbageRow;
+pub use garbage_object::GarbageObject;
+pub use newest::{NewestPage, Selection};
 pub use recording::{Inserted, RecordingPage, RecordingRow};
 pub use session::SessionRow;
+pub use snapshot::{NewSnapshot, SnapshotRow};
 pub use store::Store;
 
 /// Result of a storage call.

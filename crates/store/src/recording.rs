@@ -81,7 +81,7 @@ pub(crate) const LIST: &str = "SELECT id, start_ms, end_ms, bytes, state,
 pub(crate) const LOCAL: &str = "SELECT start_ms FROM recording INDEXED BY recording_list
      WHERE channel = ?1 AND start_ms > ?2 AND local = 1 ORDER BY start_ms LIMIT ?3";
 
-fn from_row(r: &Row<'_>) -> rusqlite::Result<RecordingRow> {
+pub(crate) fn from_row(r: &Row<'_>) -> rusqlite::Result<RecordingRow> {
     Ok(RecordingRow {
         id: r.get(0)?,
         start: Timestamp::from_ms(r.get(1)?),
@@ -107,9 +107,15 @@ pub(crate) fn look_back(connection: &Connection, channel: i64, start: i64) -> Re
     Ok(before.map_or(usual, |b| b.min(usual)))
 }
 
+/// No channel has this number.
+const NONE: i64 = -1;
+
+/// The number under which a caller finds footage. A channel whose footage is being deleted has
+/// none, and is there at all only while it has clips.
 fn visible_key(connection: &Connection, id: &ChannelId) -> Result<i64> {
     match channel::key(connection, id)? {
         Some((key, false)) => Ok(key),
+        Some((_, true)) if channel::one(connection, id)?.is_some() => Ok(NONE),
         _ => Err(StoreError::NoSuch("channel")),
     }
 }

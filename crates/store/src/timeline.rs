@@ -167,7 +167,16 @@ impl Store {
     ) -> Result<Timeline> {
         self.read(move |c| {
             let row = channel::one(c, &channel)?.ok_or(StoreError::NoSuch("channel"))?;
-            let (key, _) = channel::key(c, &channel)?.ok_or(StoreError::NoSuch("channel"))?;
+            let (key, purging) = channel::key(c, &channel)?.ok_or(StoreError::NoSuch("channel"))?;
+            if purging {
+                return Ok(Timeline {
+                    channel_id: channel,
+                    stretches: Vec::new(),
+                    gaps: Vec::new(),
+                    first: None,
+                    last: None,
+                });
+            }
             let first: Option<i64> = c
                 .prepare_cached("SELECT min(start_ms) FROM recording WHERE channel = ?1")?
                 .query_row([key], |r| r.get(0))?;

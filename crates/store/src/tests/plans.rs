@@ -3,10 +3,11 @@
 use rusqlite::types::Null;
 
 use super::Temporary;
-use crate::{recording, timeline};
+use crate::{clip, export, recording, snapshot, timeline};
 
 /// The plan of a statement, one line each.
-async fn plan(t: &Temporary, sql: &'static str) -> Vec<String> {
+async fn plan(t: &Temporary, sql: &str) -> Vec<String> {
+    let sql = sql.to_owned();
     t.store
         .read(move |c| {
             let mut s = c.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
@@ -62,4 +63,23 @@ async fn events_are_listed_without_sorting() {
         lines.iter().all(|l| !l.contains("TEMP B-TREE")),
         "{lines:#?}"
     );
+}
+
+#[tokio::test]
+async fn clips_snapshots_and_exports_are_listed_without_sorting() {
+    let t = Temporary::new().await;
+    for (sql, index) in [
+        (clip::LISTED.all(), "clip_by_time"),
+        (clip::LISTED.of_channel(), "clip_by_channel"),
+        (snapshot::LISTED.all(), "snapshot_by_time"),
+        (snapshot::LISTED.of_channel(), "snapshot_by_channel"),
+        (export::LIST.to_owned(), "export_by_time"),
+    ] {
+        let lines = plan(&t, &sql).await;
+        assert!(lines.iter().any(|l| l.contains(index)), "{sql}\n{lines:#?}");
+        assert!(
+            lines.iter().all(|l| !l.contains("TEMP B-TREE")),
+            "{sql}\n{lines:#?}"
+        );
+    }
 }
