@@ -19,6 +19,7 @@ mod forecast;
 mod link;
 mod logins;
 mod nvr;
+mod objects;
 mod operations;
 mod protections;
 mod random;

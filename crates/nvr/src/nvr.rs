@@ -8,7 +8,8 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oriel_api::{
-    Change, ChannelId, Error, EventKind, Result, Secret, Settings, Timestamp,
+    Change, ChannelId, DiskState, Error, EventKind, NoticesStatus, Result, Secret, Settings,
+    Timestamp, UploadStatus,
     link::{AgentLink, AssemblyLink, WorkerLink},
 };
 use oriel_bucket::SharedStores;
@@ -82,6 +83,12 @@ pub struct Nvr {
     pub(crate) news: Notify,
     /// There is garbage.
     pub(crate) garbage: Arc<Notify>,
+    /// How uploading stands, as the worker last said.
+    pub(crate) uploads_status: Mutex<UploadStatus>,
+    /// How the bucket's own notices stand, as the worker last said.
+    pub(crate) notices_status: Mutex<NoticesStatus>,
+    /// How full the disk with the recordings is, as last looked at.
+    pub(crate) disk_state: Mutex<DiskState>,
     links: OnceLock<Links>,
     media_base: RwLock<String>,
     changes: broadcast::Sender<Change>,
@@ -150,6 +157,9 @@ impl Nvr {
             editing: tokio::sync::Mutex::default(),
             news: Notify::new(),
             garbage: Arc::new(Notify::new()),
+            uploads_status: Mutex::default(),
+            notices_status: Mutex::default(),
+            disk_state: Mutex::default(),
             links: OnceLock::new(),
             changes: broadcast::channel(CHANGES).0,
             notes,

@@ -14,6 +14,8 @@ pub enum Purpose {
     Media,
     /// Opening a live stream.
     Live,
+    /// Reading or writing one object: a clip, a snapshot, a file of an export.
+    Object,
     /// Asking for single pictures again and again.
     Picture,
     /// Opening the stream of changes.
@@ -24,6 +26,7 @@ impl Purpose {
     const fn word(self) -> &'static str {
         match self {
             Self::Media => "media",
+            Self::Object => "object",
             Self::Live => "live",
             Self::Picture => "picture",
             Self::Events => "events",
@@ -33,7 +36,7 @@ impl Purpose {
     /// How long a signature lasts at least.
     pub const fn lifetime(self) -> Duration {
         match self {
-            Self::Media => Duration::from_secs(3600),
+            Self::Media | Self::Object => Duration::from_secs(3600),
             Self::Picture => Duration::from_secs(600),
             Self::Live | Self::Events => Duration::from_secs(60),
         }
