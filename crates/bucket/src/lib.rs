@@ -15,6 +15,7 @@ mod check;
 mod error;
 mod folder;
 mod key;
+mod notices;
 mod object;
 mod s3;
 mod source;
@@ -27,6 +28,7 @@ pub use check::{Outcome, Report, Step, StepKind};
 pub use error::{BucketError, Fault, Feature, Interruption};
 pub use folder::FolderBucket;
 pub use key::{KeyError, KeyPrefix, Named, ObjectKey};
+pub use notices::{Notice, NoticeError, NoticeMessage, NoticeQueue, NoticeSettings, Watched};
 pub use object::{
     ByteRange, Capabilities, Object, Page, Part, PutOptions, Stat, Stored, Upload, Verified,
 };
