@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use oriel_api::PlaceKind;
 use tokio::sync::watch;
 
-use crate::{Areas, Bandwidth, Bucket, Capabilities, Named};
+use crate::{Areas, Bandwidth, Bucket, Capabilities, Named, NoticeQueue, Watched};
 
 /// The destination of uploads.
 #[derive(Clone, Debug)]
@@ -18,6 +18,25 @@ pub struct Remote {
     pub capabilities: Capabilities,
 }
 
+impl Remote {
+    /// What notices of the destination are about; nothing for a folder, which sends none.
+    pub fn watched(&self) -> Vec<Watched> {
+        let mut watched = Vec::new();
+        for area in [&self.areas.incoming, &self.areas.produced] {
+            if let Bucket::S3(s3) = area {
+                let of_area = Watched {
+                    bucket: s3.settings().bucket.clone(),
+                    prefix: s3.settings().prefix.clone(),
+                };
+                if !watched.contains(&of_area) {
+                    watched.push(of_area);
+                }
+            }
+        }
+        watched
+    }
+}
+
 /// The stores at one moment.
 #[derive(Clone, Debug)]
 pub struct Stores {
@@ -25,6 +44,8 @@ pub struct Stores {
     pub remote: Option<Remote>,
     /// Why there is no destination although one is set.
     pub remote_error: Option<String>,
+    /// The queue with the destination's own notices, when one is set and its address is right.
+    pub notices: Option<NoticeQueue>,
     /// The limit that all uploads share.
     pub bandwidth: Arc<Bandwidth>,
     /// Root folder of each place; keys are paths below it.
@@ -40,6 +61,7 @@ impl Stores {
         Self {
             remote: None,
             remote_error: None,
+            notices: None,
             bandwidth: Arc::new(Bandwidth::new(None)),
             places: BTreeMap::new(),
             local: BTreeMap::new(),

@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use oriel_api::{
     ChannelId, Error, ErrorCode, Quality, Reason, ReasonCode, RecordingState, Result, Settings,
     Timestamp,
-    link::{Cutting, NvrLink, OpenSegment, WorkerLink},
+    link::{Cutting, NvrLink, OpenSegment, UploadQueue, WorkerLink},
 };
+use oriel_bucket::SharedStores;
 use oriel_media::ingest::{Ingest, RunOpen, RunSink};
 use oriel_task::{Status, supervise};
 use tokio::sync::{Notify, oneshot, watch};
@@ -26,6 +27,7 @@ use tracing::{error, info, warn};
 use crate::{
     disk::{Disk, Job, Pace},
     hub::{Hub, LiveOptions, LiveRun, LiveSubscription, StreamKey},
+    notices,
     options::WorkerOptions,
     platform::{Volume, disk_space, sync_folder},
     queue::Queue,
@@ -57,6 +59,8 @@ pub struct Worker {
     next_run: AtomicU64,
     started: Mutex<Started>,
     recovery: watch::Sender<Option<RecoveryReport>>,
+    stores: SharedStores,
+    uploads: Option<Arc<dyn UploadQueue>>,
 }
 
 #[derive(Default)]
@@ -90,6 +94,8 @@ impl Worker {
                 ..Started::default()
             }),
             recovery: watch::Sender::new(None),
+            stores: options.stores,
+            uploads: options.uploads,
         })
     }
 
@@ -160,6 +166,9 @@ impl Worker {
                 }
             }
         });
+        if let Some(uploads) = &self.uploads {
+            notices::spawn(self.stores.clone(), uploads.clone(), cancel.clone());
+        }
         if recover {
             let this = Arc::clone(self);
             tokio::spawn(async move {
