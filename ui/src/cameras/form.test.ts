@@ -25,6 +25,7 @@ const channel: Channel = {
   record_mode: 'continuous',
   engine: 'auto',
   audio: 'auto',
+  upload: 'all',
   recording: { active: true, lost_frames: 0 },
 };
 

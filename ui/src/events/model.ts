@@ -42,6 +42,12 @@ export const TONES: Readonly<Record<EventKind, Tone>> = {
   storage_failed: 'bad',
   recovered: 'accent',
   clock_step: 'accent',
+  marked: 'accent',
+  deleted_early: 'warn',
+  disk_level: 'warn',
+  upload_stopped: 'bad',
+  upload_resumed: 'ok',
+  upload_lost: 'bad',
   started: 'neutral',
   stopped: 'neutral',
 };

@@ -13,7 +13,7 @@ function row(start: number, end: number, state: Segment['state'], url: string | 
   const iso = (ms: number): string => new Date(ms).toISOString();
   return {
     id: 'x', camera_id: 'aaaaaaaaaaaa', name: `${start}.mp4`, start: iso(start), end: iso(end), bytes: 5,
-    state, codecs: 'avc1.640028', continues: false, ...(url ? { url } : {}),
+    state, local: state === 'local', codecs: 'avc1.640028', continues: false, ...(url ? { url } : {}),
   };
 }
 
