@@ -67,6 +67,15 @@ CREATE TABLE codec (
   codecs TEXT NOT NULL UNIQUE
 ) STRICT;
 
+CREATE TABLE deletion (
+  id INTEGER PRIMARY KEY,
+  channel INTEGER NOT NULL REFERENCES channel (id) ON DELETE CASCADE,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL CHECK (end_ms >= start_ms)
+) STRICT;
+
+CREATE INDEX deletion_by_start ON deletion (channel, start_ms, end_ms);
+
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
   at_ms INTEGER NOT NULL,
@@ -129,6 +138,10 @@ CREATE TABLE garbage (
   object_key TEXT,
   UNIQUE (channel, start_ms)
 ) STRICT;
+
+CREATE INDEX garbage_files ON garbage (id) WHERE local = 1;
+
+CREATE INDEX garbage_stored ON garbage (id) WHERE object_key IS NOT NULL;
 
 CREATE TABLE garbage_object (
   id INTEGER PRIMARY KEY,
@@ -209,16 +222,23 @@ CREATE TABLE recording (
   object_key TEXT
 , stored_ms INTEGER) STRICT;
 
+CREATE INDEX recording_copy ON recording (channel, start_ms, end_ms, bytes)
+  WHERE local = 1 AND state = 2;
+
+CREATE INDEX recording_copy_age ON recording (stored_ms) WHERE local = 1 AND state = 2;
+
 CREATE INDEX recording_list ON recording
   (channel, start_ms, end_ms, state, continues, run, bytes, codec, local);
 
 CREATE INDEX recording_local ON recording (channel, start_ms, end_ms, bytes, state) WHERE local = 1;
 
+CREATE INDEX recording_missing ON recording (channel, start_ms) WHERE state = 3;
+
 CREATE INDEX recording_run ON recording (run, end_ms) WHERE run IS NOT NULL;
 
 CREATE UNIQUE INDEX recording_start ON recording (channel, start_ms);
 
-CREATE INDEX recording_stored ON recording (channel, start_ms, bytes) WHERE state = 2;
+CREATE INDEX recording_stored ON recording (channel, start_ms, end_ms, bytes, local) WHERE state = 2;
 
 CREATE TABLE run (
   id INTEGER PRIMARY KEY,
@@ -267,6 +287,8 @@ CREATE TABLE snapshot (
 CREATE INDEX snapshot_by_channel ON snapshot (channel, taken_ms, id);
 
 CREATE INDEX snapshot_by_time ON snapshot (taken_ms, id);
+
+CREATE INDEX snapshot_stored ON snapshot (taken_ms, id) WHERE stored_ms IS NOT NULL;
 
 CREATE INDEX snapshot_unkept ON snapshot (created_ms) WHERE status <> 'stored';
 

@@ -10,7 +10,23 @@ ALTER TABLE channel ADD COLUMN quota_mb INTEGER CHECK (quota_mb > 0);
 ALTER TABLE recording ADD COLUMN stored_ms INTEGER;
 
 CREATE INDEX recording_local ON recording (channel, start_ms, end_ms, bytes, state) WHERE local = 1;
-CREATE INDEX recording_stored ON recording (channel, start_ms, bytes) WHERE state = 2;
+CREATE INDEX recording_stored ON recording (channel, start_ms, end_ms, bytes, local) WHERE state = 2;
+CREATE INDEX recording_copy ON recording (channel, start_ms, end_ms, bytes)
+  WHERE local = 1 AND state = 2;
+CREATE INDEX recording_copy_age ON recording (stored_ms) WHERE local = 1 AND state = 2;
+CREATE INDEX recording_missing ON recording (channel, start_ms) WHERE state = 3;
+
+CREATE INDEX garbage_files ON garbage (id) WHERE local = 1;
+CREATE INDEX garbage_stored ON garbage (id) WHERE object_key IS NOT NULL;
+
+CREATE TABLE deletion (
+  id INTEGER PRIMARY KEY,
+  channel INTEGER NOT NULL REFERENCES channel (id) ON DELETE CASCADE,
+  start_ms INTEGER NOT NULL,
+  end_ms INTEGER NOT NULL CHECK (end_ms >= start_ms)
+) STRICT;
+
+CREATE INDEX deletion_by_start ON deletion (channel, start_ms, end_ms);
 
 CREATE TABLE usage (
   channel INTEGER PRIMARY KEY REFERENCES channel (id) ON DELETE CASCADE,
@@ -100,6 +116,7 @@ CREATE TABLE snapshot (
 CREATE INDEX snapshot_by_time ON snapshot (taken_ms, id);
 CREATE INDEX snapshot_by_channel ON snapshot (channel, taken_ms, id);
 CREATE INDEX snapshot_unkept ON snapshot (created_ms) WHERE status <> 'stored';
+CREATE INDEX snapshot_stored ON snapshot (taken_ms, id) WHERE stored_ms IS NOT NULL;
 
 CREATE TABLE export (
   id INTEGER PRIMARY KEY,

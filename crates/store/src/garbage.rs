@@ -24,11 +24,85 @@ pub struct GarbageRow {
 }
 
 pub(crate) fn add_file(connection: &Connection, channel: &ChannelId, start: i64) -> Result<()> {
-    connection.execute(
-        "INSERT OR IGNORE INTO garbage (channel, start_ms, local) VALUES (?1, ?2, 1)",
-        (channel.as_str(), start),
-    )?;
+    add(connection, channel.as_str(), start, true, None)
+}
+
+/// Notes bytes of a segment. What is noted of it already is kept.
+pub(crate) fn add(
+    connection: &Connection,
+    channel: &str,
+    start: i64,
+    local: bool,
+    object_key: Option<&str>,
+) -> Result<()> {
+    if local || object_key.is_some() {
+        connection
+            .prepare_cached(
+                "INSERT INTO garbage (channel, start_ms, local, object_key)
+                 VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (channel, start_ms) DO UPDATE SET
+                   local = max(local, excluded.local),
+                   object_key = coalesce(object_key, excluded.object_key)",
+            )?
+            .execute((channel, start, local, object_key))?;
+    }
     Ok(())
+}
+
+/// Whether the local file of a segment waits to be deleted.
+pub(crate) fn holds_file(connection: &Connection, channel: &ChannelId, start: i64) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM garbage WHERE channel = ?1 AND start_ms = ?2 AND local = 1")?
+        .exists((channel.as_str(), start))?)
+}
+
+/// A new file has the name of one that was to be deleted and is gone.
+pub(crate) fn keep_file(connection: &Connection, channel: &ChannelId, start: i64) -> Result<()> {
+    let of = (channel.as_str(), start);
+    connection
+        .prepare_cached("UPDATE garbage SET local = 0 WHERE channel = ?1 AND start_ms = ?2")?
+        .execute(of)?;
+    connection
+        .prepare_cached(
+            "DELETE FROM garbage WHERE channel = ?1 AND start_ms = ?2 AND object_key IS NULL",
+        )?
+        .execute(of)?;
+    Ok(())
+}
+
+const FORGET: &str = "DELETE FROM garbage WHERE id = ?1 AND local = 0 AND object_key IS NULL";
+
+pub(crate) const FILES: &str =
+    "SELECT id, channel, start_ms, local, object_key FROM garbage INDEXED BY garbage_files
+     WHERE id > ?1 AND local = 1 ORDER BY id LIMIT ?2";
+
+pub(crate) const STORED: &str =
+    "SELECT id, channel, start_ms, local, object_key FROM garbage INDEXED BY garbage_stored
+     WHERE id > ?1 AND object_key IS NOT NULL ORDER BY id LIMIT ?2";
+
+fn page(connection: &Connection, sql: &str, after: i64, limit: u32) -> Result<Vec<GarbageRow>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map((after, limit), |r| {
+            Ok((
+                r.get(0)?,
+                r.get::<_, String>(1)?,
+                r.get(2)?,
+                r.get(3)?,
+                r.get(4)?,
+            ))
+        })?
+        .map(|row| {
+            let (id, channel, start, local, object_key) = row?;
+            Ok(GarbageRow {
+                id,
+                channel: text::id(&channel)?,
+                start: Timestamp::from_ms(start),
+                local,
+                object_key,
+            })
+        })
+        .collect()
 }
 
 impl Store {
@@ -58,8 +132,11 @@ impl Store {
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
             let mut insert = c.prepare_cached(
-                "INSERT OR IGNORE INTO garbage (channel, start_ms, local, object_key)
-                 SELECT public_id, ?2, ?3, ?4 FROM channel WHERE id = ?1",
+                "INSERT INTO garbage (channel, start_ms, local, object_key)
+                 SELECT public_id, ?2, ?3, ?4 FROM channel WHERE id = ?1
+                 ON CONFLICT (channel, start_ms) DO UPDATE SET
+                   local = max(local, excluded.local),
+                   object_key = coalesce(object_key, excluded.object_key)",
             )?;
             for (channel, start, local, object_key) in &taken {
                 if *local || object_key.is_some() {
@@ -71,43 +148,41 @@ impl Store {
         .await
     }
 
-    /// Garbage in the order it arose, after this number.
-    pub async fn garbage(&self, after: i64, limit: u32) -> Result<Vec<GarbageRow>> {
-        self.read(move |c| {
-            c.prepare_cached(
-                "SELECT id, channel, start_ms, local, object_key FROM garbage
-                 WHERE id > ?1 ORDER BY id LIMIT ?2",
-            )?
-            .query_map((after, limit), |r| {
-                Ok((
-                    r.get(0)?,
-                    r.get::<_, String>(1)?,
-                    r.get(2)?,
-                    r.get(3)?,
-                    r.get(4)?,
-                ))
-            })?
-            .map(|row| {
-                let (id, channel, start, local, object_key) = row?;
-                Ok(GarbageRow {
-                    id,
-                    channel: text::id(&channel)?,
-                    start: Timestamp::from_ms(start),
-                    local,
-                    object_key,
-                })
-            })
-            .collect()
+    /// Local files to be deleted, in the order they became garbage, after this number.
+    pub async fn garbage_files(&self, after: i64, limit: u32) -> Result<Vec<GarbageRow>> {
+        self.read(move |c| page(c, FILES, after, limit)).await
+    }
+
+    /// Objects of segments to be deleted in the bucket, likewise.
+    pub async fn garbage_stored(&self, after: i64, limit: u32) -> Result<Vec<GarbageRow>> {
+        self.read(move |c| page(c, STORED, after, limit)).await
+    }
+
+    /// Forgets local files that are gone.
+    pub async fn garbage_files_gone(&self, ids: Vec<i64>) -> Result<()> {
+        self.write(move |c| {
+            let mut update = c.prepare_cached("UPDATE garbage SET local = 0 WHERE id = ?1")?;
+            let mut delete = c.prepare_cached(FORGET)?;
+            for id in ids {
+                update.execute([id])?;
+                delete.execute([id])?;
+            }
+            Ok(())
         })
         .await
     }
 
-    /// Forgets garbage whose bytes are gone.
-    pub async fn garbage_gone(&self, ids: Vec<i64>) -> Result<()> {
+    /// Forgets objects that are gone from the bucket: by number and key, so that another object
+    /// that has come to the row meanwhile stays.
+    pub async fn garbage_stored_gone(&self, gone: Vec<(i64, String)>) -> Result<()> {
         self.write(move |c| {
-            let mut statement = c.prepare_cached("DELETE FROM garbage WHERE id = ?1")?;
-            for id in ids {
-                statement.execute([id])?;
+            let mut update = c.prepare_cached(
+                "UPDATE garbage SET object_key = NULL WHERE id = ?1 AND object_key = ?2",
+            )?;
+            let mut delete = c.prepare_cached(FORGET)?;
+            for (id, key) in gone {
+                update.execute((id, key))?;
+                delete.execute([id])?;
             }
             Ok(())
         })
@@ -156,15 +231,18 @@ mod tests {
         let t = t.reopened().await;
         assert_eq!(t.store.purge_some(3).await.unwrap(), 2);
         assert_eq!(t.store.purge_some(3).await.unwrap(), 0);
-        let rows = t.store.garbage(0, 100).await.unwrap();
+        let rows = t.store.garbage_files(0, 100).await.unwrap();
         assert_eq!(rows.len(), 5);
         assert!(rows.iter().all(|g| g.channel == channel && g.local));
-        assert_eq!(t.store.garbage(rows[3].id, 100).await.unwrap().len(), 1);
+        assert_eq!(
+            t.store.garbage_files(rows[3].id, 100).await.unwrap().len(),
+            1
+        );
         t.store
-            .garbage_gone(rows.iter().map(|g| g.id).collect())
+            .garbage_files_gone(rows.iter().map(|g| g.id).collect())
             .await
             .unwrap();
-        assert!(t.store.garbage(0, 100).await.unwrap().is_empty());
+        assert!(t.store.garbage_files(0, 100).await.unwrap().is_empty());
         assert!(t.store.channels_sweep(at(10)).await.unwrap().is_empty());
         assert_eq!(t.store.channels_sweep(at(11)).await.unwrap(), [channel]);
         assert_eq!(t.store.channels().await.unwrap().len(), 1);

@@ -53,7 +53,7 @@ pub enum Inserted {
     Added,
     /// It was there already; nothing changed.
     Known,
-    /// Its channel's footage is being deleted, so it became garbage.
+    /// Its channel's footage is being deleted, or it was to be deleted: it is garbage.
     Unwanted,
 }
 
@@ -130,6 +130,13 @@ impl Store {
             if purging {
                 garbage::add_file(c, &segment.channel, segment.start.ms())?;
                 return Ok(Inserted::Unwanted);
+            }
+            if garbage::holds_file(c, &segment.channel, segment.start.ms())? {
+                // Found again before it could be deleted, or a new one of the same name.
+                if segment.run.is_none() {
+                    return Ok(Inserted::Unwanted);
+                }
+                garbage::keep_file(c, &segment.channel, segment.start.ms())?;
             }
             let codec = codec::intern(c, &segment.codecs)?;
             let changed = c
@@ -445,7 +452,7 @@ mod tests {
         let late = t.closed(&channel, 0, 30_000);
         let came = t.store.recording_insert(late).await.unwrap();
         assert_eq!(came, Inserted::Unwanted);
-        let garbage = t.store.garbage(0, 9).await.unwrap();
+        let garbage = t.store.garbage_files(0, 9).await.unwrap();
         assert_eq!((garbage.len(), &garbage[0].channel), (1, &channel));
     }
 

@@ -6,7 +6,7 @@ use oriel_api::{
 };
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Result, Store, StoreError, channel, event, recording, run};
+use crate::{Result, Store, StoreError, channel, deletion, event, recording, run};
 
 /// Segments that are nearer than this belong together.
 const JOIN_MS: i64 = 1000;
@@ -118,6 +118,12 @@ fn cause(
         return Ok(reason(
             ReasonCode::StorageUnavailable,
             "There was footage here, but its file is gone from the disk.",
+        ));
+    }
+    if deletion::overlaps(connection, key, hole.start, hole.end)? {
+        return Ok(reason(
+            ReasonCode::Deleted,
+            "There was footage here; a rule for its age or for space has deleted it.",
         ));
     }
     let off = row.record_mode == RecordMode::Off && hole.lasts;

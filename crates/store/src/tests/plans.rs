@@ -3,7 +3,7 @@
 use rusqlite::types::Null;
 
 use super::Temporary;
-use crate::{clip, export, recording, snapshot, timeline};
+use crate::{clip, export, garbage, recording, retention, snapshot, timeline};
 
 /// The plan of a statement, one line each.
 async fn plan(t: &Temporary, sql: &str) -> Vec<String> {
@@ -80,6 +80,42 @@ async fn clips_snapshots_and_exports_are_listed_without_sorting() {
         assert!(
             lines.iter().all(|l| !l.contains("TEMP B-TREE")),
             "{sql}\n{lines:#?}"
+        );
+    }
+}
+
+/// Every line of a plan that finds rows, searched in this index alone.
+async fn searches(t: &Temporary, sql: &'static str, index: &str, covering: bool) {
+    let lines = plan(t, sql).await;
+    let kind = if covering { "COVERING INDEX" } else { "INDEX" };
+    let wanted = format!("USING {kind} {index} (");
+    assert!(
+        lines.iter().any(|l| l.contains(&wanted)),
+        "{sql}\n{lines:#?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|l| !l.contains("SCAN recording") && !l.contains("TEMP B-TREE")),
+        "{sql}\n{lines:#?}"
+    );
+}
+
+#[tokio::test]
+async fn retention_walks_partial_indexes_alone() {
+    let t = Temporary::new().await;
+    searches(&t, retention::LOCAL, "recording_local", true).await;
+    searches(&t, retention::COPIES, "recording_copy", true).await;
+    searches(&t, retention::STORED, "recording_stored", true).await;
+    searches(&t, retention::AGED_COPIES, "recording_copy_age", false).await;
+    searches(&t, retention::HELD, "recording_local", true).await;
+    searches(&t, retention::MISSING, "recording_missing", false).await;
+    searches(&t, retention::AGED_SNAPSHOTS, "snapshot_stored", false).await;
+    for sql in [garbage::FILES, garbage::STORED] {
+        let lines = plan(&t, sql).await;
+        assert!(
+            lines[0].starts_with("SEARCH garbage USING INDEX garbage_"),
+            "{lines:#?}"
         );
     }
 }
