@@ -60,7 +60,7 @@ impl Supervised for Chronicle {
 }
 
 impl Nvr {
-    async fn drain(&self, notes: &mut mpsc::Receiver<Note>) {
+    pub(crate) async fn drain(&self, notes: &mut mpsc::Receiver<Note>) {
         while let Ok(note) = notes.try_recv() {
             self.write_down(note).await;
         }

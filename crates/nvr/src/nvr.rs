@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -27,7 +27,7 @@ use crate::{
     auth::{self, Doors},
     chronicle, collector,
     logins::{Logins, blocking},
-    random,
+    random, retention,
     sign::Signer,
     states::{Note, States},
 };
@@ -89,6 +89,12 @@ pub struct Nvr {
     pub(crate) notices_status: Mutex<NoticesStatus>,
     /// How full the disk with the recordings is, as last looked at.
     pub(crate) disk_state: Mutex<DiskState>,
+    /// There is garbage in the bucket.
+    pub(crate) bucket_garbage: Arc<Notify>,
+    /// A rule or the disk changed: what is to go is looked at now.
+    pub(crate) retention: Arc<Notify>,
+    /// What the disk needs deleted cannot be.
+    pub(crate) disk_stuck: AtomicBool,
     links: OnceLock<Links>,
     media_base: RwLock<String>,
     changes: broadcast::Sender<Change>,
@@ -160,6 +166,9 @@ impl Nvr {
             uploads_status: Mutex::default(),
             notices_status: Mutex::default(),
             disk_state: Mutex::default(),
+            bucket_garbage: Arc::new(Notify::new()),
+            retention: Arc::new(Notify::new()),
+            disk_stuck: AtomicBool::new(false),
             links: OnceLock::new(),
             changes: broadcast::channel(CHANGES).0,
             notes,
@@ -227,8 +236,7 @@ impl Nvr {
         let now = self.clock_now();
         let abandoned = self.store.runs_abandon().await?;
         self.store.sessions_expire(now).await?;
-        let before = Timestamp::from_ms(now.ms() - TOMBSTONE_MS);
-        self.store.channels_sweep(before).await?;
+        self.sweep_channels(now).await?;
         self.write_event(EventKind::Started, None, None).await?;
         let settings = self.settings();
         links.worker.configure(&settings);
@@ -242,7 +250,8 @@ impl Nvr {
         {
             let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             tasks.push(chronicle::spawn(self.clone(), self.cancel.clone()));
-            tasks.push(collector::spawn(self.clone(), self.cancel.clone()));
+            tasks.extend(collector::spawn(self, &self.cancel));
+            tasks.push(retention::spawn(self.clone(), self.cancel.clone()));
         }
         info!(
             cameras = cameras.len(),
@@ -268,6 +277,12 @@ impl Nvr {
             let _ = tokio::time::timeout(Duration::from_secs(2), task).await;
         }
         self.write_event(EventKind::Stopped, None, None).await
+    }
+
+    /// Drops channels that are over: emptied or without a camera, and long enough so.
+    pub(crate) async fn sweep_channels(&self, now: Timestamp) -> Result<Vec<ChannelId>> {
+        let before = Timestamp::from_ms(now.ms() - TOMBSTONE_MS);
+        Ok(self.store.channels_sweep(before).await?)
     }
 
     pub(crate) fn links(&self) -> Result<Links> {

@@ -24,7 +24,8 @@ fn within(range: std::ops::RangeInclusive<u32>, value: u32, what: &str) -> Resul
 
 impl Nvr {
     pub(crate) fn readiness(&self) -> Health {
-        let healthy = self.links().is_ok() && self.states().healthy(self.clock_now());
+        let healthy =
+            self.links().is_ok() && self.disk_is_well() && self.states().healthy(self.clock_now());
         Health {
             status: if healthy {
                 HealthStatus::Ready

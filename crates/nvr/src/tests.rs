@@ -5,5 +5,6 @@ mod doors;
 mod fakes;
 mod footage;
 mod refusals;
+mod retention;
 mod secrecy;
 mod streams;

@@ -18,6 +18,8 @@ const PATIENCE: usize = 8;
 pub struct Held {
     /// Channel.
     pub channel: ChannelId,
+    /// Whether it has a camera that records.
+    pub records: bool,
     /// Its own rule for age.
     pub retention_days: Option<u32>,
     /// Its quota.
@@ -110,7 +112,8 @@ pub(crate) const HELD: &str = "SELECT channel.public_id, channel.retention_days,
        (SELECT start_ms FROM recording INDEXED BY recording_local
         WHERE channel = channel.id AND local = 1 ORDER BY start_ms LIMIT 1),
        (SELECT start_ms FROM recording INDEXED BY recording_local
-        WHERE channel = channel.id AND local = 1 ORDER BY start_ms DESC LIMIT 1)
+        WHERE channel = channel.id AND local = 1 ORDER BY start_ms DESC LIMIT 1),
+       channel.camera IS NOT NULL AND channel.record_mode <> 'off'
      FROM channel LEFT JOIN usage ON usage.channel = channel.id
      WHERE channel.purging = 0 ORDER BY channel.id";
 
@@ -306,6 +309,7 @@ impl Store {
                     let bytes = |at| r.get::<_, i64>(at).map(|b| b.max(0).unsigned_abs());
                     Ok(Held {
                         channel: text::id(&r.get::<_, String>(0)?)?,
+                        records: r.get(8)?,
                         retention_days: r.get(1)?,
                         quota_mb: r.get(2)?,
                         local_bytes: bytes(3)?,
@@ -486,6 +490,20 @@ impl Store {
         .await
     }
 
+    /// Bytes and milliseconds of the footage that every channel recorded since a moment, gaps
+    /// left out.
+    pub async fn measured(&self, since: Timestamp) -> Result<Vec<(ChannelId, u64, u64)>> {
+        self.read(move |c| {
+            c.prepare_cached(MEASURED)?
+                .query_and_then([since.ms()], |r| {
+                    let number = |at| r.get::<_, i64>(at).map(|n| n.max(0).unsigned_abs());
+                    Ok((text::id(&r.get::<_, String>(0)?)?, number(1)?, number(2)?))
+                })?
+                .collect()
+        })
+        .await
+    }
+
     /// Whether any footage should be on this disk.
     pub async fn has_local(&self) -> Result<bool> {
         self.read(|c| {
@@ -497,6 +515,13 @@ impl Store {
         .await
     }
 }
+
+pub(crate) const MEASURED: &str =
+    "SELECT public_id, coalesce(sum(bytes), 0), coalesce(sum(end_ms - start_ms), 0)
+     FROM channel CROSS JOIN recording INDEXED BY recording_list
+       ON recording.channel = channel.id
+     WHERE channel.purging = 0 AND recording.start_ms >= ?1 AND recording.state <> 3
+     GROUP BY channel.id";
 
 pub(crate) const AGED_SNAPSHOTS: &str =
     "SELECT snapshot.id, snapshot.public_id, channel.public_id, object_key, local

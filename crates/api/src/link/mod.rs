@@ -114,6 +114,28 @@ pub struct Cutting {
     pub megabytes: Option<u32>,
 }
 
+/// What is wrong with the folder of recordings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// It is not there, or is not the one that is known: most likely its disk is not connected.
+    Missing,
+    /// It cannot be written.
+    ReadOnly,
+}
+
+/// The disk with the recordings, as the worker finds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiskSight {
+    /// Free and total bytes; `None` when the disk does not say.
+    pub space: Option<(u64, u64)>,
+    /// Free bytes below which nothing is written.
+    pub floor: u64,
+    /// Nothing is written for want of space.
+    pub stopped: bool,
+    /// What is wrong, and a sentence that says what to do.
+    pub fault: Option<(DiskFault, String)>,
+}
+
 /// nvr to worker.
 #[async_trait]
 pub trait WorkerLink: Send + Sync {
@@ -131,8 +153,24 @@ pub trait WorkerLink: Send + Sync {
     fn channel_removed(&self, channel: &ChannelId);
     /// Deletes the local file of a closed segment. Succeeds when it is already gone.
     async fn delete_segment(&self, channel: &ChannelId, start: Timestamp) -> Result<()>;
+    /// Deletes the local files of closed segments, and makes that last with one wait per folder.
+    /// One answer each, in the order asked.
+    async fn delete_segments(&self, files: &[(ChannelId, Timestamp)]) -> Vec<Result<()>> {
+        let mut results = Vec::with_capacity(files.len());
+        for (channel, start) in files {
+            results.push(self.delete_segment(channel, *start).await);
+        }
+        results
+    }
     /// Free and total bytes of the disk with footage.
     async fn disk_space(&self) -> Option<(u64, u64)>;
+    /// How that disk stands.
+    async fn disk(&self) -> DiskSight {
+        DiskSight {
+            space: self.disk_space().await,
+            ..DiskSight::default()
+        }
+    }
 }
 
 /// Number of a run in the nvr's database.

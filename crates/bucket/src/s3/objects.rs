@@ -366,8 +366,11 @@ impl S3Bucket {
                 | BucketError::NotFound
                 | BucketError::Corrupt
                 | BucketError::Destination(crate::Fault::Refused(_)),
-            ) => Ok(futures::stream::iter(keys)
-                .map(|key| async move { (key.clone(), self.delete(key).await) })
+            ) => Ok(futures::stream::iter(keys.to_vec())
+                .map(|key| async move {
+                    let result = self.delete(&key).await;
+                    (key, result)
+                })
                 .buffer_unordered(8)
                 .filter_map(|(key, result)| async { result.err().map(|e| (key, e)) })
                 .collect()

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -15,7 +15,7 @@ use oriel_api::{
     ProbeReport, Quality, RecordingState, Result, Settings, Timestamp, VideoInfo, dispatch,
     link::{
         AgentLink, Assembled, AssemblyLink, AssemblyOrder, AssemblyProgress, CameraSetup, Cutting,
-        OpenSegment, StreamStatus, WorkerLink,
+        DiskSight, OpenSegment, StreamStatus, WorkerLink,
     },
 };
 use oriel_secrets::{MemoryStore, SecretError, SecretStore};
@@ -102,6 +102,9 @@ pub(super) struct Worker {
     pub(super) deleted: Mutex<Vec<(ChannelId, Timestamp)>>,
     pub(super) removed: Mutex<Vec<ChannelId>>,
     pub(super) refuses_deletion: AtomicBool,
+    /// How the disk stands; every deletion frees `frees` bytes of it.
+    pub(super) sight: Mutex<Option<DiskSight>>,
+    pub(super) frees: AtomicU64,
 }
 
 #[async_trait]
@@ -130,10 +133,24 @@ impl WorkerLink for Worker {
         }
         let mut deleted = self.deleted.lock().unwrap();
         deleted.push((channel.clone(), start));
+        if let Some(DiskSight {
+            space: Some((free, _)),
+            ..
+        }) = &mut *self.sight.lock().unwrap()
+        {
+            *free += self.frees.load(Ordering::SeqCst);
+        }
         Ok(())
     }
     async fn disk_space(&self) -> Option<(u64, u64)> {
         Some((1, 2))
+    }
+    async fn disk(&self) -> DiskSight {
+        let set = self.sight.lock().unwrap().clone();
+        set.unwrap_or(DiskSight {
+            space: Some((1, 2)),
+            ..DiskSight::default()
+        })
     }
 }
 
@@ -209,6 +226,17 @@ impl Recorder {
         .await;
         recorder.nvr.start().await.unwrap();
         recorder
+    }
+
+    /// One whose tasks do not run: a test runs them step by step.
+    pub(super) async fn unstarted() -> Self {
+        Self::over(
+            NvrOptions::default(),
+            Arc::new(tempfile::tempdir().unwrap()),
+            Arc::default(),
+            Arc::new(AtomicI64::new(NOON)),
+        )
+        .await
     }
 
     async fn over(

@@ -275,7 +275,7 @@ async fn deleted_footage_goes_also_when_it_does_not_go_at_once() {
     assert_eq!(error.code, ErrorCode::NotFound);
     let store = r.nvr.store().clone();
     until("all rows are garbage", || async {
-        store.garbage(0, 100).await.unwrap().len() == 4
+        store.garbage_files(0, 100).await.unwrap().len() == 4
     })
     .await;
     assert!(r.worker.deleted.lock().unwrap().is_empty());
@@ -284,7 +284,7 @@ async fn deleted_footage_goes_also_when_it_does_not_go_at_once() {
     let r = r.restarted(true).await;
     let store = r.nvr.store().clone();
     until("garbage is gone", || async {
-        store.garbage(0, 100).await.unwrap().is_empty()
+        store.garbage_files(0, 100).await.unwrap().is_empty()
     })
     .await;
     let deleted = r.worker.deleted.lock().unwrap().clone();

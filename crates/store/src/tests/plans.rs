@@ -109,6 +109,7 @@ async fn retention_walks_partial_indexes_alone() {
     searches(&t, retention::STORED, "recording_stored", true).await;
     searches(&t, retention::AGED_COPIES, "recording_copy_age", false).await;
     searches(&t, retention::HELD, "recording_local", true).await;
+    searches(&t, retention::MEASURED, "recording_list", true).await;
     searches(&t, retention::MISSING, "recording_missing", false).await;
     searches(&t, retention::AGED_SNAPSHOTS, "snapshot_stored", false).await;
     for sql in [garbage::FILES, garbage::STORED] {
