@@ -324,9 +324,12 @@ impl Bucket {
             return Err(BucketError::Invalid("One to 10,000 objects can be joined."));
         }
         let upload = self.begin_upload(to, content_type).await?;
-        let copied: Result<Vec<Part>, BucketError> = futures::stream::iter((1u16..).zip(pieces))
-            .map(|(number, (from, range))| {
-                self.copy_part_from(&upload, number, other, from, *range)
+        let into = &upload;
+        // Pieces of its own: a closure over borrowed ones could not be sent to another thread.
+        let numbered = (1u16..).zip(pieces.to_vec());
+        let copied: Result<Vec<Part>, BucketError> = futures::stream::iter(numbered)
+            .map(|(number, (from, range))| async move {
+                self.copy_part_from(into, number, other, &from, range).await
             })
             .buffered(4)
             .try_collect()

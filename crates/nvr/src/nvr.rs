@@ -30,6 +30,7 @@ use crate::{
     random, retention,
     sign::Signer,
     states::{Note, States},
+    storage::{self, StorageState},
 };
 
 /// Key of the signing key in the secret store.
@@ -83,6 +84,7 @@ pub struct Nvr {
     pub(crate) news: Notify,
     /// There is garbage.
     pub(crate) garbage: Arc<Notify>,
+    pub(crate) storage: StorageState,
     /// How uploading stands, as the worker last said.
     pub(crate) uploads_status: Mutex<UploadStatus>,
     /// How the bucket's own notices stand, as the worker last said.
@@ -163,6 +165,7 @@ impl Nvr {
             editing: tokio::sync::Mutex::default(),
             news: Notify::new(),
             garbage: Arc::new(Notify::new()),
+            storage: StorageState::default(),
             uploads_status: Mutex::default(),
             notices_status: Mutex::default(),
             disk_state: Mutex::default(),
@@ -233,6 +236,7 @@ impl Nvr {
     /// order does not matter.
     pub async fn start(self: &Arc<Self>) -> Result<()> {
         let links = self.links()?;
+        self.load_storage().await?;
         let now = self.clock_now();
         let abandoned = self.store.runs_abandon().await?;
         self.store.sessions_expire(now).await?;
@@ -250,6 +254,7 @@ impl Nvr {
         {
             let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             tasks.push(chronicle::spawn(self.clone(), self.cancel.clone()));
+            tasks.push(storage::spawn(self.clone(), self.cancel.clone()));
             tasks.extend(collector::spawn(self, &self.cancel));
             tasks.push(retention::spawn(self.clone(), self.cancel.clone()));
         }

@@ -599,10 +599,3 @@ impl Queue {
         Ok(())
     }
 }
-
-impl Nvr {
-    /// The rules in force.
-    pub(crate) fn storage_settings(&self) -> StorageSettings {
-        StorageSettings::default()
-    }
-}

@@ -7,4 +7,5 @@ mod footage;
 mod refusals;
 mod retention;
 mod secrecy;
+mod storage;
 mod streams;

@@ -48,6 +48,33 @@ impl Store {
     }
 }
 
+impl Store {
+    /// One setting as JSON text, for settings that a role reads itself.
+    pub async fn setting(&self, key: &'static str) -> Result<Option<String>> {
+        self.read(move |c| {
+            Ok(
+                c.prepare_cached("SELECT value FROM setting WHERE key = ?1")?
+                    .query_row([key], |r| r.get(0))
+                    .optional()?,
+            )
+        })
+        .await
+    }
+
+    /// Keeps one setting.
+    pub async fn setting_set(&self, key: &'static str, value: String) -> Result<()> {
+        self.write(move |c| {
+            c.prepare_cached(
+                "INSERT INTO setting (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )?
+            .execute((key, value))?;
+            Ok(())
+        })
+        .await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use oriel_api::Settings;

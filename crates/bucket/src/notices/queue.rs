@@ -75,11 +75,21 @@ pub struct NoticeMessage {
 }
 
 /// A queue of notices.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NoticeQueue {
     client: Client,
     queue: Url,
     watched: Vec<Watched>,
+}
+
+// The client would show the id of the access key.
+impl std::fmt::Debug for NoticeQueue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NoticeQueue")
+            .field("queue", &self.queue.as_str())
+            .field("watched", &self.watched)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NoticeQueue {

@@ -45,12 +45,18 @@ pub struct S3Bucket {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     client: Client,
     settings: S3Settings,
     plain: Plain,
     sums: AtomicU8,
+}
+
+// The client would show the id of the access key, and pages of its own.
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.settings.fmt(f)
+    }
 }
 
 /// What the store has been seen to confirm about what it stored.

@@ -53,7 +53,8 @@ pub struct S3Settings {
 }
 
 impl S3Settings {
-    pub(super) fn check(&self) -> Result<(), BucketError> {
+    /// Whether the settings make sense; nothing is sent.
+    pub fn check(&self) -> Result<(), BucketError> {
         let invalid = |text| Err(BucketError::Invalid(text));
         if let Some(url) = &self.endpoint {
             if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {

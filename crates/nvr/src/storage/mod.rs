@@ -1,24 +1,140 @@
 //! Operations on storage: where footage goes, and how that stands.
+//!
+//! What does not belong here: the queue of uploads, and moving or deleting files.
+
+mod capabilities;
+mod folder;
+mod open;
+mod settings;
+mod state;
+mod test;
+
+use std::sync::PoisonError;
 
 use oriel_api::{
-    Empty, Error, PlaceUpdate, Result, Storage, StorageTest, StorageTestReport, StorageUpdate,
+    Destination, Empty, Error, Place, PlaceKind, PlaceUpdate, Result, Storage, StorageUpdate,
 };
+use oriel_bucket::FolderBucket;
+use tracing::info;
 
-use crate::Nvr;
+use self::{
+    folder::KINDS,
+    open::{Destined, KEYS},
+    settings::KeysChange,
+};
+pub(crate) use self::{open::spawn, state::StorageState};
+use crate::{Nvr, logins::blocking};
+
+/// The settings in the database.
+const SETTINGS: &str = "storage";
 
 impl Nvr {
+    /// Reads what is kept; at start.
+    pub(crate) async fn load_storage(&self) -> Result<()> {
+        let text = self.store.setting(SETTINGS).await?;
+        let mut settings = text.as_deref().map(settings::from_text).unwrap_or_default();
+        // A secret store that cannot be read is told when the destination is opened.
+        settings.has_keys = match self.storage_keys().await {
+            Ok(keys) => keys.is_some(),
+            Err(_) => settings.destination == Destination::S3,
+        };
+        self.storage.set(settings);
+        Ok(())
+    }
+
+    /// How storage stands.
     pub(crate) async fn storage(&self) -> Result<Storage> {
-        Err(Error::unavailable("Not built yet."))
+        let disk = self.disk_state.lock();
+        let disk = disk.unwrap_or_else(PoisonError::into_inner).clone();
+        let uploads = self.uploads_status.lock();
+        let mut uploads = uploads.unwrap_or_else(PoisonError::into_inner).clone();
+        let notices = self.notices_status.lock();
+        let notices = notices.unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(error) = &self.options.stores.now().remote_error {
+            uploads.state = oriel_api::UploadState::Stopped;
+            uploads.error = Some(error.clone());
+        }
+        Ok(Storage {
+            settings: self.storage_settings(),
+            disk,
+            uploads,
+            notices,
+            places: self.places().await?,
+            approved_roots: self
+                .approved_roots()
+                .iter()
+                .map(|r| r.display().to_string())
+                .collect(),
+        })
     }
-    pub(crate) async fn update_storage(&self, _: StorageUpdate) -> Result<Storage> {
-        Err(Error::unavailable("Not built yet."))
+
+    async fn places(&self) -> Result<Vec<Place>> {
+        let stores = self.options.stores.now();
+        let roots = self.place_roots().await?;
+        Ok(KINDS
+            .iter()
+            .filter_map(|(kind, _)| Some((*kind, roots.get(kind)?)))
+            .map(|(kind, root)| {
+                let has_store = !matches!(kind, PlaceKind::Recordings | PlaceKind::Logs);
+                let closed = has_store && !stores.local.contains_key(&kind);
+                Place {
+                    kind,
+                    root: root.display().to_string(),
+                    free: None,
+                    total: None,
+                    error: closed.then(|| {
+                        "This folder cannot be used. Check that its disk is connected and can be written.".into()
+                    }),
+                    moving_from: None,
+                    moving_left: None,
+                }
+            })
+            .collect())
     }
-    pub(crate) async fn test_storage(&self, _: StorageTest) -> Result<StorageTestReport> {
-        Err(Error::unavailable("Not built yet."))
+
+    pub(crate) async fn update_storage(&self, input: StorageUpdate) -> Result<Storage> {
+        let _editing = self.editing.lock().await;
+        let before = self.storage_settings();
+        let (mut settings, keys) = settings::overlaid(before.clone(), input)?;
+        if settings.destination == Destination::Folder || settings.folder != before.folder {
+            if let Some(given) = &settings.folder {
+                let folder = self.destination_folder(given).await?;
+                settings.folder = folder.to_str().map(str::to_owned);
+            }
+        }
+        let given = match &keys {
+            KeysChange::Replace(keys) => Some(keys.clone()),
+            KeysChange::Stay | KeysChange::Forget => None,
+        };
+        if let Some(Destined::Folder(path)) = self.destined(&settings, given).await? {
+            FolderBucket::set_up(&path).await?;
+        }
+        // The key first: settings that ask for a key that is not there would stop uploads.
+        match keys {
+            KeysChange::Replace(keys) => {
+                let text = keys.text();
+                blocking(&self.secrets, move |s| s.set(KEYS, &text)).await?;
+            }
+            KeysChange::Forget => blocking(&self.secrets, |s| s.delete(KEYS)).await?,
+            KeysChange::Stay => {}
+        }
+        let text = settings::to_text(&settings)?;
+        self.store.setting_set(SETTINGS, text).await?;
+        self.storage.set(settings.clone());
+        info!(destination = ?settings.destination, "storage set");
+        // A chain of credentials may take its time; the task goes on with it.
+        self.storage.again.notify_one();
+        let opening = self.open_stores();
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), opening).await;
+        self.storage().await
     }
+
+    /// Tries again at once what waits or has stopped.
     pub(crate) async fn retry_storage(&self, _: Empty) -> Result<Storage> {
-        Err(Error::unavailable("Not built yet."))
+        self.storage.again.notify_one();
+        self.storage().await
     }
+
     pub(crate) async fn update_place(&self, _: PlaceUpdate) -> Result<Storage> {
         Err(Error::unavailable("Not built yet."))
     }
