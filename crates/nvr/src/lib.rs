@@ -22,6 +22,7 @@ mod logins;
 mod nvr;
 mod objects;
 mod operations;
+mod places;
 mod protections;
 mod random;
 mod recordings;

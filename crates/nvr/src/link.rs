@@ -75,8 +75,8 @@ impl NvrLink for Nvr {
             .await?)
     }
 
-    async fn recordings_place(&self, _mark: Option<&str>) -> Result<bool> {
-        Ok(true)
+    async fn recordings_place(&self, mark: Option<&str>) -> Result<bool> {
+        self.is_known_place(mark).await
     }
 
     async fn segment_missing(&self, channel: &ChannelId, start: Timestamp) -> Result<()> {

@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 use crate::{
     adopt,
     pacer::Piece,
+    place::Place,
     platform::{Volume, explain},
     queue::Queue,
     recorder::{Fate, Recorder, Tools},
@@ -33,6 +34,8 @@ use crate::{
 
 /// How long the thread sleeps when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// Shown until the folder is known to be the right one.
+const LOOKING: &str = "The recordings folder is being looked at; recording begins in a moment.";
 /// Files that could not be closed and are tried again, per channel.
 const LEFT_MAX: usize = 256;
 
@@ -86,6 +89,7 @@ pub(crate) struct Disk {
     recorders: HashMap<u64, Recorder>,
     troubles: HashMap<ChannelId, Trouble>,
     reserve: Reserve,
+    place: Arc<Place>,
     /// Runs that ended while everything stops.
     ending: Option<Vec<(Arc<Run>, RunEnd)>>,
 }
@@ -114,7 +118,8 @@ impl Disk {
         volume: Arc<dyn Volume>,
         pace: Arc<Pace>,
         reporter: Arc<Reporter>,
-        reserve_bytes: u64,
+        reserve: Reserve,
+        place: Arc<Place>,
     ) -> Self {
         Self {
             queue,
@@ -126,7 +131,8 @@ impl Disk {
             },
             recorders: HashMap::new(),
             troubles: HashMap::new(),
-            reserve: Reserve::new(reserve_bytes),
+            reserve,
+            place,
             ending: None,
         }
     }
@@ -184,10 +190,15 @@ impl Disk {
             run.state.lose(frames);
             return;
         }
+        if !self.place.is_usable() {
+            run.state.lose(frames);
+            let message = self.place.fault().map_or_else(|| LOOKING.into(), |f| f.1);
+            return self.pause(run, message);
+        }
         let (volume, root) = (&*self.ground.volume, self.ground.spool.root());
         if self.reserve.is_low(volume, root, Instant::now()) {
             run.state.lose(frames);
-            return self.pause(run);
+            return self.pause(run, LOW.into());
         }
         match self.with(run, |recorder, tools| recorder.write(piece, tools)) {
             Ok(Fate::Written) if video => self.well(run),
@@ -200,16 +211,16 @@ impl Disk {
         }
     }
 
-    /// The disk is nearly full: closes what is open and waits for the next look at the disk.
-    fn pause(&mut self, run: &Arc<Run>) {
+    /// Nothing may be written: closes what is open and waits for the next look at the disk.
+    fn pause(&mut self, run: &Arc<Run>, message: String) {
         let left = self.with(run, Recorder::abandon);
         if !left.is_empty() {
             let trouble = self.troubles.entry(run.channel.clone()).or_default();
             trouble.keep(left);
         }
-        if run.state.set_error(Some(LOW.into())) {
-            warn!(channel = %run.channel, "the disk is almost full; recording waits");
-            self.ground.reporter.storage(&run.channel, Some(LOW.into()));
+        if run.state.set_error(Some(message.clone())) {
+            warn!(channel = %run.channel, message, "recording waits");
+            self.ground.reporter.storage(&run.channel, Some(message));
         }
     }
 

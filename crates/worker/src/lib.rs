@@ -20,6 +20,7 @@ mod hub;
 mod notices;
 mod options;
 mod pacer;
+mod place;
 pub mod platform;
 mod queue;
 mod recorder;

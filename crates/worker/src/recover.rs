@@ -16,9 +16,10 @@ use crate::{
     spool::{Name, Spool, exists},
 };
 
-/// The file in the recordings folder that the program recording there has locked. It also
-/// shows that a folder is the real one and not an empty mount point.
-pub(crate) const MARK: &str = ".oriel-recordings";
+/// The file in the recordings folder that the program recording there has locked.
+pub(crate) const LOCK: &str = ".oriel-recordings";
+/// The file in it that tells the folder from any other.
+pub(crate) const MARK: &str = ".oriel-mark";
 
 /// Rows read at a time.
 const BATCH: usize = 500;
@@ -79,7 +80,7 @@ pub(crate) struct Recovery<'a> {
     pub(crate) busy: &'a (dyn Fn(&ChannelId, Timestamp) -> bool + Send + Sync),
     /// Leave `.part` files alone: another process is recording.
     pub(crate) skip_parts: bool,
-    /// The folder has held footage before: what is not there is gone.
+    /// The folder is the one with the footage: what is not there is gone.
     pub(crate) known: bool,
     /// Channels to look at even when they have no folder.
     pub(crate) channels: Vec<ChannelId>,
@@ -100,7 +101,7 @@ impl Recovery<'_> {
             let spool = self.spool.clone();
             blocking(move || folders(&spool)).await?
         };
-        let real = self.known || !folders.is_empty();
+        let real = self.known;
         for name in others {
             report.foreign += 1;
             report.note(format!("{name}: not ours, left alone"));
@@ -284,9 +285,9 @@ impl Recovery<'_> {
         report: &mut RecoveryReport,
     ) {
         if !real {
-            // An empty folder where footage should be is more likely a disk that is not there.
+            // Another folder where footage should be is more likely a disk that is not there.
             return report.error(format!(
-                "{channel}/{}.mp4: the recordings folder is empty; is its disk connected?",
+                "{channel}/{}.mp4: is the disk with the recordings connected?",
                 start.ms()
             ));
         }
@@ -351,7 +352,7 @@ fn folders(spool: &Spool) -> io::Result<Folders> {
         match name.parse::<ChannelId>() {
             // A folder on another disk may be linked here.
             Ok(channel) if entry.path().is_dir() => found.0.push(channel),
-            _ if name == MARK => {}
+            _ if name == LOCK || name == MARK => {}
             _ => found.1.push(name),
         }
     }

@@ -2,6 +2,10 @@
 
 use std::{
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,14 +19,27 @@ pub(crate) struct Reserve {
     bytes: u64,
     asked: Option<Instant>,
     low: bool,
+    /// For others to see.
+    shown: Arc<AtomicBool>,
+}
+
+/// Free bytes below which nothing is written.
+pub(crate) fn floor(bytes: u64, total: u64) -> u64 {
+    bytes.min(total / 50)
+}
+
+/// Free bytes from which it goes on.
+pub(crate) fn resumes(floor: u64) -> u64 {
+    floor.saturating_add(floor / 4)
 }
 
 impl Reserve {
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64, shown: Arc<AtomicBool>) -> Self {
         Self {
             bytes,
             asked: None,
             low: false,
+            shown,
         }
     }
 
@@ -34,17 +51,14 @@ impl Reserve {
             self.low = volume
                 .space(root)
                 .is_ok_and(|(free, total)| self.judge(free, total));
+            self.shown.store(self.low, Ordering::Relaxed);
         }
         self.low
     }
 
     fn judge(&self, free: u64, total: u64) -> bool {
-        let reserve = self.bytes.min(total / 50);
-        let enough = if self.low {
-            reserve.saturating_add(reserve / 4)
-        } else {
-            reserve
-        };
+        let floor = floor(self.bytes, total);
+        let enough = if self.low { resumes(floor) } else { floor };
         free < enough
     }
 }
@@ -60,7 +74,7 @@ mod tests {
 
     #[test]
     fn keeps_the_smaller_reserve_and_waits_for_more_before_it_goes_on() {
-        let mut reserve = Reserve::new(1000);
+        let mut reserve = Reserve::new(1000, Arc::default());
         assert!(!reserve.judge(1000, 1_000_000) && reserve.judge(999, 1_000_000));
         assert!(!reserve.judge(200, 10_000) && reserve.judge(199, 10_000));
         reserve.low = true;

@@ -1,12 +1,11 @@
 //! The role: puts the parts together.
 
 use std::{
-    collections::HashMap,
-    fs::{File, OpenOptions},
+    collections::{BTreeSet, HashMap},
     io,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -15,7 +14,7 @@ use async_trait::async_trait;
 use oriel_api::{
     ChannelId, Error, ErrorCode, Quality, Reason, ReasonCode, RecordingState, Result, Settings,
     Timestamp,
-    link::{Cutting, NvrLink, OpenSegment, UploadQueue, WorkerLink},
+    link::{Cutting, DiskSight, NvrLink, OpenSegment, UploadQueue, WorkerLink},
 };
 use oriel_bucket::SharedStores;
 use oriel_media::ingest::{Ingest, RunOpen, RunSink};
@@ -29,10 +28,12 @@ use crate::{
     hub::{Hub, LiveOptions, LiveRun, LiveSubscription, StreamKey},
     notices,
     options::WorkerOptions,
+    place::{self, Place, Taken},
     platform::{Volume, disk_space, sync_folder},
     queue::Queue,
-    recover::{MARK, Recovery, RecoveryReport},
+    recover::{Recovery, RecoveryReport},
     report::{Reporter, Reporting, StorageNews},
+    reserve::{self, Reserve},
     run::Run,
     segment_file::{self, SegmentFile},
     sink::{OpenRun, Recording, Sink},
@@ -43,9 +44,16 @@ use crate::{
 
 /// Pieces waiting for the disk, at most.
 const QUEUE_PIECES: usize = 16_384;
+/// How often a folder that was taken is looked at.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// How often a folder that cannot be used is tried.
+const TAKE_EVERY: Duration = Duration::from_secs(2);
 /// The media side of the program: records runs, shows them live, reads segments, recovers.
 pub struct Worker {
     spool: Spool,
+    place: Arc<Place>,
+    /// Nothing is written for want of space.
+    stopped: Arc<AtomicBool>,
     volume: Arc<dyn Volume>,
     pace: Arc<Pace>,
     nvr: Arc<dyn NvrLink>,
@@ -68,8 +76,7 @@ struct Started {
     news: Option<StorageNews>,
     disk_done: Option<oneshot::Receiver<()>>,
     cancel: CancellationToken,
-    /// Held as long as this process records here.
-    mark: Option<File>,
+    running: bool,
 }
 
 impl Worker {
@@ -78,6 +85,8 @@ impl Worker {
         let (reporter, news) = Reporter::new();
         Arc::new(Self {
             spool: Spool::new(options.root),
+            place: Arc::default(),
+            stopped: Arc::default(),
             volume: options.volume,
             pace: Arc::new(Pace::new(options.segment_seconds, options.sync_seconds)),
             nvr,
@@ -107,17 +116,14 @@ impl Worker {
     /// `conflict` when another process records into this folder, `precondition_failed` when
     /// started twice. A disk that cannot be used is no error: that is tried again.
     pub async fn start(self: &Arc<Self>, recover: bool) -> Result<()> {
-        let marked = {
-            let spool = self.spool.clone();
-            tokio::task::spawn_blocking(move || take(&spool)).await
-        };
-        let (mark, known) = match marked.map_err(Error::internal)? {
-            Ok(Some(taken)) => (Some(taken.0), taken.1),
-            Ok(None) => return Err(Error::conflict("Another Oriel records into this folder.")),
+        let taken = match self.place.take(&self.spool, &*self.nvr).await {
+            Ok(Taken::Busy) => {
+                return Err(Error::conflict("Another Oriel records into this folder."));
+            }
+            Ok(taken) => taken,
             Err(error) => {
-                error!(%error, folder = %self.spool.root().display(),
-                    "the recordings folder cannot be used at present");
-                (None, false)
+                warn!(%error, "the recordings folder could not be asked about; will try again");
+                Taken::No
             }
         };
         let mut started = lock(&self.started);
@@ -127,14 +133,15 @@ impl Worker {
                 "The recorder was started already.",
             ));
         };
-        started.mark = mark;
+        started.running = true;
         let disk = Disk::new(
             Arc::clone(&self.queue),
             self.spool.clone(),
             Arc::clone(&self.volume),
             Arc::clone(&self.pace),
             Arc::clone(&self.reporter),
-            self.reserve_bytes,
+            Reserve::new(self.reserve_bytes, Arc::clone(&self.stopped)),
+            Arc::clone(&self.place),
         );
         let (done, disk_done) = oneshot::channel();
         std::thread::Builder::new()
@@ -169,38 +176,63 @@ impl Worker {
         if let Some(uploads) = &self.uploads {
             notices::spawn(self.stores.clone(), uploads.clone(), cancel.clone());
         }
-        if recover {
-            let this = Arc::clone(self);
-            tokio::spawn(async move {
-                let report = cancel
-                    .run_until_cancelled(this.recover_as(true, known))
-                    .await;
-                match report {
-                    None => {}
-                    Some(Ok(report)) => {
-                        info!(
-                            adopted = report.adopted,
-                            cut_bytes = report.cut_bytes,
-                            rows_added = report.rows_added,
-                            missing = report.missing,
-                            foreign = report.foreign,
-                            errors = report.errors,
-                            "recovered"
-                        );
-                        this.recovery.send_replace(Some(report));
-                    }
-                    Some(Err(error)) => {
-                        error!(%error, "recovery failed");
-                        this.recovery.send_replace(Some(RecoveryReport {
-                            errors: 1,
-                            notes: vec![error.to_string()],
-                            ..RecoveryReport::default()
-                        }));
-                    }
-                }
-            });
-        }
+        let this = Arc::clone(self);
+        tokio::spawn(async move {
+            cancel
+                .run_until_cancelled(this.keep_place(recover, taken == Taken::Yes))
+                .await;
+        });
         Ok(())
+    }
+
+    /// Looks after the folder: takes it when it is there, and brings the spool in order each
+    /// time it has come.
+    async fn keep_place(&self, recover: bool, mut here: bool) {
+        let mut fresh = here;
+        loop {
+            if fresh && recover {
+                self.recover_now().await;
+            }
+            fresh = false;
+            if here {
+                tokio::time::sleep(CHECK_EVERY).await;
+                self.place.check(&self.spool).await;
+                here = self.place.is_usable();
+                continue;
+            }
+            tokio::time::sleep(TAKE_EVERY).await;
+            match self.place.take(&self.spool, &*self.nvr).await {
+                Ok(Taken::Yes) => (here, fresh) = (true, true),
+                Ok(Taken::Busy) => warn!("another process records into the recordings folder"),
+                Ok(Taken::No) => {}
+                Err(error) => warn!(%error, "the recordings folder could not be asked about"),
+            }
+        }
+    }
+
+    async fn recover_now(&self) {
+        match self.recover_as(true, true).await {
+            Ok(report) => {
+                info!(
+                    adopted = report.adopted,
+                    cut_bytes = report.cut_bytes,
+                    rows_added = report.rows_added,
+                    missing = report.missing,
+                    foreign = report.foreign,
+                    errors = report.errors,
+                    "recovered"
+                );
+                self.recovery.send_replace(Some(report));
+            }
+            Err(error) => {
+                error!(%error, "recovery failed");
+                self.recovery.send_replace(Some(RecoveryReport {
+                    errors: 1,
+                    notes: vec![error.to_string()],
+                    ..RecoveryReport::default()
+                }));
+            }
+        }
     }
 
     /// Ends all runs, closes all segments and reports them. Takes a second at most, or what the
@@ -233,7 +265,9 @@ impl Worker {
         }
         let mut started = lock(&self.started);
         started.cancel.cancel();
-        started.mark = None;
+        started.running = false;
+        drop(started);
+        self.place.release();
     }
 
     /// What the recovery of [`Worker::start`] came to; `None` until it is done.
@@ -248,28 +282,36 @@ impl Worker {
     /// `conflict` when it shall mend while another process records here; `storage_unavailable`
     /// when the folder cannot be read.
     pub async fn recover(&self, mend: bool) -> Result<RecoveryReport> {
-        let started = lock(&self.started).mark.is_some();
-        if started {
-            return self.recover_as(mend, true).await;
+        if lock(&self.started).running {
+            return match self.place.is_usable() {
+                true => self.recover_as(mend, true).await,
+                false => Err(place::unusable(&self.place)),
+            };
         }
-        let spool = self.spool.clone();
-        let taken = tokio::task::spawn_blocking(move || {
-            if spool.root().is_dir() {
-                take(&spool)
-            } else {
-                Ok(None)
+        let root = self.spool.root().to_owned();
+        let seen = tokio::task::spawn_blocking(move || place::look(&root))
+            .await
+            .map_err(Error::internal)?
+            .map_err(unreadable)?;
+        // Looking takes nothing: only whether this is the known folder is asked.
+        let known = self.nvr.recordings_place(seen.mark.as_deref()).await?;
+        if !mend {
+            let root = self.spool.root().to_owned();
+            let taken = tokio::task::spawn_blocking(move || place::is_taken(&root))
+                .await
+                .map_err(Error::internal)?;
+            return self.recover_with(false, known, taken).await;
+        }
+        match self.place.take(&self.spool, &*self.nvr).await? {
+            Taken::Yes => {
+                let report = self.recover_with(true, true, false).await;
+                self.place.release();
+                report
             }
-        })
-        .await
-        .map_err(Error::internal)?
-        .map_err(unreadable)?;
-        match taken {
-            // The lock is held until the report is made.
-            Some((_mark, known)) => self.recover_with(mend, known, false).await,
-            None if mend && self.spool.root().is_dir() => Err(Error::conflict(
+            Taken::Busy => Err(Error::conflict(
                 "Oriel is recording into this folder. Stop it before mending.",
             )),
-            None => self.recover_with(false, true, true).await,
+            Taken::No => Err(place::unusable(&self.place)),
         }
     }
 
@@ -417,16 +459,48 @@ impl WorkerLink for Worker {
     }
 
     async fn delete_segment(&self, channel: &ChannelId, start: Timestamp) -> Result<()> {
-        let (spool, channel) = (self.spool.clone(), channel.clone());
+        let files = [(channel.clone(), start)];
+        let result = self.delete_segments(&files).await.pop();
+        result.unwrap_or_else(|| Err(Error::unavailable("The disk does not answer.")))
+    }
+
+    async fn delete_segments(&self, files: &[(ChannelId, Timestamp)]) -> Vec<Result<()>> {
+        // What is not on this disk at present is not deleted.
+        if lock(&self.started).running && !self.place.is_usable() {
+            let refused = |_| Err(place::unusable(&self.place));
+            return files.iter().map(refused).collect();
+        }
+        let (spool, wanted) = (self.spool.clone(), files.to_vec());
         let deleted = tokio::task::spawn_blocking(move || {
-            std::fs::remove_file(spool.closed(&channel, start))?;
-            sync_folder(&spool.folder(&channel))
+            let mut touched = BTreeSet::new();
+            let mut results: Vec<io::Result<()>> = Vec::with_capacity(wanted.len());
+            for (channel, start) in &wanted {
+                results.push(match std::fs::remove_file(spool.closed(channel, *start)) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                    _ => Ok(()),
+                });
+                touched.insert(channel);
+            }
+            for channel in touched {
+                if let Err(error) = sync_folder(&spool.folder(channel))
+                    && error.kind() != io::ErrorKind::NotFound
+                {
+                    for (result, file) in results.iter_mut().zip(&wanted) {
+                        if file.0 == *channel && result.is_ok() {
+                            *result = Err(io::Error::new(error.kind(), error.to_string()));
+                        }
+                    }
+                }
+            }
+            results
         })
-        .await
-        .map_err(Error::internal)?;
+        .await;
         match deleted {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unreadable(error)),
-            _ => Ok(()),
+            Ok(results) => results.into_iter().map(|r| r.map_err(unreadable)).collect(),
+            Err(fault) => files
+                .iter()
+                .map(|_| Err(Error::internal(fault.to_string())))
+                .collect(),
         }
     }
 
@@ -436,6 +510,24 @@ impl WorkerLink for Worker {
             .await
             .ok()?
     }
+
+    async fn disk(&self) -> DiskSight {
+        let (root, volume) = (self.spool.root().to_owned(), Arc::clone(&self.volume));
+        let space = tokio::task::spawn_blocking(move || volume.space(&root).ok())
+            .await
+            .ok()
+            .flatten();
+        let total = space.map_or(u64::MAX, |s| s.1);
+        let floor = reserve::floor(self.reserve_bytes, total);
+        // Of channels that have stopped sending nobody asks the disk any more.
+        let still = space.is_some_and(|(free, _)| free < reserve::resumes(floor));
+        DiskSight {
+            space,
+            floor,
+            stopped: still && self.stopped.load(Ordering::Relaxed),
+            fault: self.place.fault(),
+        }
+    }
 }
 
 fn unreadable(error: io::Error) -> Error {
@@ -444,26 +536,4 @@ fn unreadable(error: io::Error) -> Error {
         ErrorCode::StorageUnavailable,
         crate::platform::explain(&error),
     )
-}
-
-/// Makes the recordings folder and locks the mark in it. Also tells whether the folder was
-/// known before. `None` when another process has it.
-fn take(spool: &Spool) -> io::Result<Option<(File, bool)>> {
-    std::fs::create_dir_all(spool.root())?;
-    let path = spool.root().join(MARK);
-    let known = path.exists();
-    let mark = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
-    match mark.try_lock() {
-        Ok(()) => Ok(Some((mark, known))),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(error)) => {
-            // Some network file systems have no locks; recording there is still allowed.
-            warn!(%error, "the recordings folder cannot be locked");
-            Ok(Some((mark, known)))
-        }
-    }
 }

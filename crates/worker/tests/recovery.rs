@@ -274,28 +274,6 @@ async fn a_large_file_without_a_head_is_set_aside_and_not_deleted() {
 }
 
 #[tokio::test]
-async fn an_empty_folder_is_taken_for_a_disk_that_is_not_there() {
-    let footage = Footage::of("h264-aac.mp4");
-    let bench = Bench::started(2).await;
-    let rows = bench.record(&footage, footage.video(6)).await;
-    fs::remove_dir_all(bench.root()).unwrap();
-    let worker = bench.again();
-    worker.configure_channel(&channel(), oriel_api::link::Cutting::default());
-    worker.start(true).await.unwrap();
-    let mut recovery = worker.recovery();
-    let report = recovery
-        .wait_for(Option::is_some)
-        .await
-        .unwrap()
-        .clone()
-        .unwrap();
-    assert_eq!(report.missing, 0);
-    assert_eq!(report.errors, rows.len() as u64);
-    assert_eq!(bench.nvr.rows(), rows);
-    worker.stop().await;
-}
-
-#[tokio::test]
 async fn recovery_runs_beside_recording_and_leaves_it_alone() {
     let (bench, part) = crashed(4).await;
     let footage = Footage::of("h264-aac.mp4");

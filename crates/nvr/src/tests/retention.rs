@@ -391,3 +391,46 @@ async fn the_forecast_measures_what_was_recorded_and_thinks_along() {
     let room = (AIM + 90 * GB + 10 * GB) as f64 - 58.5 * GB as f64;
     assert!((days - room / GB as f64 / 24.0).abs() < 1e-9, "{days}");
 }
+
+#[tokio::test]
+async fn a_folder_without_the_known_mark_is_not_taken() {
+    let s = Scene::new(50 * GB).await;
+    let r = &s.r.nvr;
+    let door = s.channel("door").await;
+    assert!(
+        r.recordings_place(None).await.unwrap(),
+        "nothing is known yet"
+    );
+    assert!(r.recordings_place(Some("aaaaaaaaaaaa")).await.unwrap());
+    assert!(r.recordings_place(Some("aaaaaaaaaaaa")).await.unwrap());
+    for other in [None, Some(""), Some("bbbbbbbbbbbb")] {
+        assert!(!r.recordings_place(other).await.unwrap(), "{other:?}");
+    }
+    s.segment(&door, 1).await;
+    // Somebody says that the next folder is to be taken.
+    let mut place = r.store().places().await.unwrap().remove(0);
+    assert_eq!(
+        (place.root.as_str(), place.mark.as_deref()),
+        ("", Some("aaaaaaaaaaaa"))
+    );
+    place.mark = Some(String::new());
+    r.store().place_set(place).await.unwrap();
+    assert!(r.recordings_place(None).await.unwrap());
+    assert!(r.recordings_place(Some("bbbbbbbbbbbb")).await.unwrap());
+    assert!(!r.recordings_place(None).await.unwrap());
+}
+
+#[tokio::test]
+async fn footage_without_a_known_mark_is_not_looked_for_in_an_empty_folder() {
+    let s = Scene::new(50 * GB).await;
+    let door = s.channel("door").await;
+    s.segment(&door, 1).await;
+    assert!(!s.r.nvr.recordings_place(None).await.unwrap());
+    assert!(s.r.nvr.recordings_place(Some("")).await.unwrap());
+    assert!(
+        s.r.nvr
+            .recordings_place(Some("aaaaaaaaaaaa"))
+            .await
+            .unwrap()
+    );
+}

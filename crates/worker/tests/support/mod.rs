@@ -173,6 +173,8 @@ pub struct Nvr {
     /// Everything, in order.
     pub told: Mutex<Vec<String>>,
     pub storage: Mutex<Vec<Option<String>>>,
+    /// The mark of the folder of recordings.
+    pub mark: Mutex<Option<String>>,
     /// How often the next calls are refused.
     pub refuse: AtomicU64,
 }
@@ -230,8 +232,18 @@ impl NvrLink for Nvr {
         let starts = rows.keys().filter(|(c, s)| c == channel && *s > after);
         Ok(starts.map(|(_, s)| *s).take(limit).collect())
     }
-    async fn recordings_place(&self, _mark: Option<&str>) -> Result<bool> {
-        Ok(true)
+    async fn recordings_place(&self, mark: Option<&str>) -> Result<bool> {
+        let mut known = self.mark.lock().unwrap();
+        Ok(match (known.as_deref(), mark) {
+            (None, None) => self.rows.lock().unwrap().is_empty(),
+            (None, Some("")) | (Some(""), None) => true,
+            (None | Some(""), Some(mark)) => {
+                *known = Some(mark.into());
+                true
+            }
+            (Some(known), Some(mark)) => known == mark,
+            (Some(_), None) => false,
+        })
     }
     async fn segment_missing(&self, channel: &ChannelId, start: Timestamp) -> Result<()> {
         self.tell(format!("missing {}", start.ms() - NOON.ms()));
