@@ -45,7 +45,8 @@ macro_rules! operations {
                     stringify!($name) => match accept::<$input>(row, caller, input) {
                         Ok(accepted) => {
                             touched = target(&accepted.scope);
-                            operations.$name(caller, accepted.input).await
+                            // Boxed: the compiler would not follow the largest of all of them.
+                            Box::pin(operations.$name(caller, accepted.input)).await
                                 .and_then(|out| serde_json::to_value(out).map_err(Error::internal))
                         }
                         Err(e) => Err(e),
