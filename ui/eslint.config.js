@@ -3,7 +3,7 @@ import globals from 'globals';
 import ts from 'typescript-eslint';
 import svelteConfig from './svelte.config.js';
 
-const features = ['live', 'playback', 'cameras', 'events', 'settings'];
+const features = ['live', 'playback', 'library', 'cameras', 'events', 'settings'];
 const tauri = { group: ['@tauri-apps/*'], message: 'Only src/shell talks to the desktop window.' };
 const upward = { group: ['**/App.svelte', '**/main'], message: 'Nothing imports the application.' };
 const feature = (names) => ({
@@ -60,6 +60,7 @@ export default ts.config(
   ...features.map((own) =>
     restrict([`src/${own}/**/*.{ts,svelte}`], tauri, feature(features.filter((f) => f !== own))),
   ),
+  restrict(['src/save/**/*.{ts,svelte}'], tauri, feature(features)),
   restrict(['src/shell/**/*.{ts,svelte}'], feature(features)),
   { files: ['src/App.svelte', 'src/main.ts'], rules: { 'no-restricted-imports': ['error', { patterns: [tauri] }] } },
 );

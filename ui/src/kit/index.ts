@@ -16,6 +16,7 @@ export { default as Note } from './Note.svelte';
 export { default as Page } from './Page.svelte';
 export { default as PasswordInput } from './PasswordInput.svelte';
 export { default as Popover } from './Popover.svelte';
+export { default as Progress } from './Progress.svelte';
 export { default as Segmented } from './Segmented.svelte';
 export { default as Select, type Option } from './Select.svelte';
 export { default as Skeleton } from './Skeleton.svelte';

@@ -5,7 +5,7 @@ import { PAGES, type Page } from './pages';
 export type Shortcut = { go: Page } | 'help' | 'rail';
 
 /** `g` and then a letter. */
-export const GO_KEYS: Readonly<Record<Page, string>> = { live: 'l', playback: 'p', cameras: 'c', events: 'e', settings: 's' };
+export const GO_KEYS: Readonly<Record<Page, string>> = { live: 'l', playback: 'p', library: 'i', cameras: 'c', events: 'e', settings: 's' };
 
 /** How long `g` waits for its letter, in milliseconds. */
 const CHORD_MS = 1200;
@@ -20,6 +20,11 @@ export interface Press {
 /** Turns presses into shortcuts. Holds the `g` of a chord between two presses. */
 export class ShortcutReader {
   #chordUntil = 0;
+
+  /** Whether the next press belongs to a chord; pages then leave it alone. */
+  pending(now: number): boolean {
+    return now < this.#chordUntil;
+  }
 
   /** The shortcut this press completes. `now` in milliseconds. */
   read(press: Press, now: number): Shortcut | undefined {
@@ -41,6 +46,9 @@ export class ShortcutReader {
     return page === undefined ? undefined : { go: page };
   }
 }
+
+/** The reader of this page. */
+export const shortcutReader = new ShortcutReader();
 
 /** Whether a press belongs to what is being typed in or chosen from. */
 export function isTyping(target: EventTarget | null): boolean {

@@ -4,6 +4,7 @@ import { Backoff } from './backoff';
 import { Changes, readChange, type Socket } from './changes';
 import { reduceCameras, reduceChannels } from './reduce';
 import { parseTarget, sameTarget, targetOf } from './route';
+import { PAGES, pageOf, pagePath, shelfOf } from './pages';
 import { ShortcutReader } from './shortcuts';
 import { bitrate, bytes, frameRate } from './units';
 
@@ -145,8 +146,8 @@ describe('ShortcutReader', () => {
   const press = (key: string, ctrlKey = false) => ({ key, ctrlKey, metaKey: false, altKey: false });
   it('reads numbers, chords and the rest', () => {
     const reader = new ShortcutReader();
-    expect(reader.read(press('3'), 0)).toEqual({ go: 'cameras' });
-    expect(reader.read(press('6'), 0)).toBeUndefined();
+    expect(reader.read(press('4'), 0)).toEqual({ go: 'cameras' });
+    expect(reader.read(press('9'), 0)).toBeUndefined();
     expect(reader.read(press('g'), 0)).toBeUndefined();
     expect(reader.read(press('e'), 500)).toEqual({ go: 'events' });
     expect(reader.read(press('e'), 600)).toBeUndefined();
@@ -157,6 +158,22 @@ describe('ShortcutReader', () => {
     reader.read(press('g'), 0);
     expect(reader.read(press('l'), 5000)).toBeUndefined();
     expect(reader.read(press('1', true), 0)).toBeUndefined();
+  });
+  it('tells pages that a chord has begun, so that they leave its letter alone', () => {
+    const reader = new ShortcutReader();
+    expect(reader.pending(0)).toBe(false);
+    reader.read(press('g'), 0);
+    expect(reader.pending(100)).toBe(true);
+    expect(reader.read(press('s'), 100)).toEqual({ go: 'settings' });
+    expect(reader.pending(200)).toBe(false);
+  });
+});
+
+describe('pages', () => {
+  it('have addresses that lead back to them, the library one for each shelf', () => {
+    for (const page of PAGES) expect(pageOf(pagePath(page))).toBe(page);
+    expect([pageOf('/snapshots'), pageOf('/exports'), shelfOf('/exports')]).toEqual(['library', 'library', 'exports']);
+    expect([pageOf('/'), pageOf('/nowhere'), shelfOf('/live')]).toEqual(['live', undefined, undefined]);
   });
 });
 

@@ -23,6 +23,7 @@ const english = {
   pages: {
     live: 'Live',
     playback: 'Playback',
+    library: 'Library',
     cameras: 'Cameras',
     events: 'Events',
     settings: 'Settings',
@@ -353,6 +354,7 @@ const english = {
       wallFull: 'Full screen, all tiles',
       details: 'Stream details',
       pages: 'Page of tiles',
+      snapshot: 'Snapshot of the tile',
     },
     playback: {
       toggle: 'Play or pause',
@@ -363,6 +365,15 @@ const english = {
       zoom: 'Zoom the timeline',
       segment: 'Previous or next segment',
       newest: 'Go live',
+      select: 'Selection begins or ends here',
+      drag: 'Select a range of the timeline',
+      clear: 'Clear the selection',
+      clip: 'Make a clip of the selection',
+      mark: 'Mark this moment',
+      snapshot: 'Snapshot of this picture',
+    },
+    library: {
+      picture: 'Next or previous picture',
     },
   },
   /** Errors that do not come with a sentence of the recorder. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addDays, clockTime, dayOf, dayRange, duration, ms } from './time';
+import { addDays, clockTime, dayOf, dayRange, duration, fromLocalField, ms, timeSpan, toLocalField } from './time';
 
 const HOUR = 3_600_000;
 const zone = 'Europe/Zagreb';
@@ -60,5 +60,30 @@ describe('duration', () => {
     [50 * HOUR, '2 d 2 h'],
   ])('%i', (milliseconds, words) => {
     expect(duration(milliseconds)).toBe(words);
+  });
+});
+
+describe('spans', () => {
+  const start = Date.parse('2026-11-21T13:03:27Z');
+  it('name the day once', () => {
+    expect(timeSpan(start, start + 93_000, zone, 'en-GB')).toBe('Sat, 21 Nov 2026, 14:03:27 – 14:05:00');
+  });
+  it('name both days when they pass midnight', () => {
+    expect(timeSpan(start, start + 12 * HOUR, zone, 'en-GB')).toBe('Sat, 21 Nov 2026, 14:03:27 – Sun, 22 Nov 2026, 02:03:27');
+  });
+});
+
+describe('fields of date and time', () => {
+  it('hold the clock of the zone and lead back', () => {
+    const time = Date.parse('2026-11-21T13:03:27Z');
+    expect(toLocalField(time + 400, zone)).toBe('2026-11-21T14:03:27');
+    expect(fromLocalField('2026-11-21T14:03:27', zone)).toBe(time);
+    expect(fromLocalField('2026-11-21 14:03', zone)).toBe(time - 27_000);
+  });
+  it('that a clock skips name the moment after', () => {
+    expect(fromLocalField('2026-03-29T02:30:00', zone)).toBe(Date.parse('2026-03-29T01:30:00Z'));
+  });
+  it.each(['', 'yesterday', '2026-13-01T00:00'])('%j is no moment', (text) => {
+    expect(fromLocalField(text, zone)).toBeUndefined();
   });
 });

@@ -1,7 +1,9 @@
 // Days, times and durations in the viewer's time zone. A day is from midnight to midnight there:
 // 23 or 25 hours when the clocks change.
 
-import { fromAbsolute, getLocalTimeZone, parseDate, toCalendarDate, type CalendarDate } from '@internationalized/date';
+import {
+  fromAbsolute, getLocalTimeZone, parseDate, parseDateTime, toCalendarDate, toCalendarDateTime, toZoned, type CalendarDate,
+} from '@internationalized/date';
 
 /** The viewer's time zone, IANA name. */
 export function localZone(): string {
@@ -71,6 +73,32 @@ export function clockMinute(time: number, zone = localZone()): string {
 /** `Saturday, 21 November 2026`, in the viewer's language. */
 export function longDay(day: string, locale?: string): string {
   return format(Date.parse(`${day}T12:00:00Z`), 'UTC', 'longDay', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' }, locale);
+}
+
+/** `Sat, 21 Nov 2026`, in the viewer's language. */
+export function shortDay(day: string, locale?: string): string {
+  return format(Date.parse(`${day}T12:00:00Z`), 'UTC', 'shortDay', { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' }, locale);
+}
+
+/** `Sat, 21 Nov 2026, 14:03:27 – 14:05:00`; the day of the end only when it is another. */
+export function timeSpan(start: number, end: number, zone = localZone(), locale?: string): string {
+  const [from, to] = [dayOf(start, zone), dayOf(end, zone)];
+  const last = from === to ? clockTime(end, zone) : `${shortDay(to, locale)}, ${clockTime(end, zone)}`;
+  return `${shortDay(from, locale)}, ${clockTime(start, zone)} – ${last}`;
+}
+
+/** What a `datetime-local` field holds: `2026-11-21T14:03:27` on the clock of the zone. */
+export function toLocalField(time: number, zone = localZone()): string {
+  return toCalendarDateTime(fromAbsolute(Math.floor(time / 1000) * 1000, zone)).toString();
+}
+
+/** The moment such a field names; undefined when it names none. */
+export function fromLocalField(text: string, zone = localZone()): number | undefined {
+  try {
+    return toZoned(parseDateTime(text.trim().replace(' ', 'T')), zone).toDate().getTime();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Day and time, short, in the viewer's language. */
