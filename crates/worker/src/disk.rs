@@ -359,6 +359,7 @@ impl Ground {
             volume: &*self.volume,
             segment_seconds: seconds
                 .unwrap_or_else(|| self.pace.segment_seconds.load(Ordering::Relaxed)),
+            segment_bytes: recorder.run().state.segment_bytes(),
             sync_interval: Duration::from_secs(u64::from(
                 self.pace.sync_seconds.load(Ordering::Relaxed),
             )),

@@ -1,6 +1,7 @@
 //! One run on disk: which piece goes into which segment, and when a segment ends.
 //!
-//! A segment ends at the first key frame at or after a wall-clock boundary. Audio that belongs
+//! A segment ends at the first key frame at or after a wall-clock boundary, or before the group
+//! of pictures that would make it larger than allowed. Audio that belongs
 //! before that frame but comes later keeps the old file open for a moment, beside the new one.
 
 use std::{
@@ -29,6 +30,8 @@ pub(crate) struct Tools<'a> {
     pub(crate) spool: &'a Spool,
     pub(crate) volume: &'a dyn Volume,
     pub(crate) segment_seconds: u32,
+    /// Most bytes of a segment; a single group of pictures may be larger.
+    pub(crate) segment_bytes: Option<u64>,
     pub(crate) sync_interval: Duration,
     /// Takes segments that are complete.
     pub(crate) closed: &'a mut dyn FnMut(&Arc<Run>, OpenSegment),
@@ -51,6 +54,22 @@ struct Open {
     writer: SegmentWriter,
     boundary_ms: i64,
     base: i64,
+    /// Where the present group of pictures begins, and the largest one so far.
+    group_at: u64,
+    largest_group: u64,
+}
+
+impl Open {
+    /// A key frame comes: whether the group that it begins is likely to be too much. How large
+    /// it becomes is not known yet, but groups of a camera are much alike.
+    fn is_full(&mut self, most: Option<u64>) -> bool {
+        let bytes = self.writer.segment().bytes;
+        let group = bytes.saturating_sub(self.group_at);
+        self.largest_group = self.largest_group.max(group);
+        self.group_at = bytes;
+        !self.writer.is_empty()
+            && most.is_some_and(|most| bytes.saturating_add(self.largest_group) > most)
+    }
 }
 
 /// What became of a piece.
@@ -147,9 +166,9 @@ impl Recorder {
         if piece.after_hole {
             self.close(tools)?;
         }
-        if let Some(open) = &self.current
+        if let Some(open) = &mut self.current
             && piece.key
-            && start_ms >= open.boundary_ms
+            && (open.is_full(tools.segment_bytes) || start_ms >= open.boundary_ms)
         {
             self.continues = true;
             self.rotate(start, tools)?;
@@ -211,6 +230,8 @@ impl Recorder {
         let start_ms = wall(run.anchor, base, VIDEO_TIMESCALE).ms();
         self.current = Some(Open {
             boundary_ms: cutter.boundary_after(start_ms),
+            group_at: writer.segment().bytes,
+            largest_group: 0,
             writer,
             base,
         });

@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use oriel_api::{ChannelId, RecordingState, Timestamp, link::OpenSegment};
+use oriel_api::{
+    ChannelId, RecordingState, Timestamp,
+    link::{Cutting, OpenSegment},
+};
 
 use crate::sync::lock;
 
@@ -22,6 +25,7 @@ const OPEN_MAX: usize = 4096;
 pub(crate) struct ChannelState {
     lost: AtomicU64,
     segment_seconds: AtomicU32,
+    segment_mb: AtomicU32,
     inner: Mutex<Inner>,
 }
 
@@ -42,6 +46,7 @@ impl ChannelState {
         Self {
             lost: AtomicU64::new(0),
             segment_seconds: AtomicU32::new(0),
+            segment_mb: AtomicU32::new(0),
             inner: Mutex::default(),
         }
     }
@@ -58,9 +63,19 @@ impl ChannelState {
         }
     }
 
-    pub(crate) fn set_segment_seconds(&self, seconds: Option<u32>) {
+    /// Most bytes per segment of this channel.
+    pub(crate) fn segment_bytes(&self) -> Option<u64> {
+        match self.segment_mb.load(Ordering::Relaxed) {
+            0 => None,
+            mb => Some(u64::from(mb) * 1_000_000),
+        }
+    }
+
+    pub(crate) fn set_cutting(&self, cutting: Cutting) {
         self.segment_seconds
-            .store(seconds.unwrap_or(0), Ordering::Relaxed);
+            .store(cutting.seconds.unwrap_or(0), Ordering::Relaxed);
+        self.segment_mb
+            .store(cutting.megabytes.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// A fragment of a segment is on disk.

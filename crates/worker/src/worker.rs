@@ -435,9 +435,7 @@ impl WorkerLink for Worker {
     }
 
     fn configure_channel(&self, channel: &ChannelId, cutting: Cutting) {
-        self.channels
-            .get_or_add(channel)
-            .set_segment_seconds(cutting.seconds);
+        self.channels.get_or_add(channel).set_cutting(cutting);
     }
 
     fn channel_removed(&self, channel: &ChannelId) {

@@ -466,3 +466,50 @@ async fn an_hour_back_overwrites_nothing_and_stays_in_order() {
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(bench.nvr.rows(), rows);
 }
+
+/// Frames of so many bytes.
+fn heavy(frames: Vec<oriel_media::Frame>, bytes: usize) -> Vec<oriel_media::Frame> {
+    frames
+        .into_iter()
+        .map(|frame| oriel_media::Frame {
+            data: vec![7; bytes].into(),
+            ..frame
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_segment_ends_before_it_is_too_large_and_a_group_stays_whole() {
+    let footage = Footage::of("h264-aac.mp4");
+    // Groups of ten frames: 600 kB, and 1.5 MB, which is more than the limit alone.
+    for (megabytes, bytes, seconds) in [(2, 60_000, 3), (1, 60_000, 1), (1, 150_000, 1)] {
+        let bench = Bench::started(600).await;
+        bench.worker.configure_channel(
+            &channel(),
+            oriel_api::link::Cutting {
+                seconds: None,
+                megabytes: Some(megabytes),
+            },
+        );
+        let rows = bench.record(&footage, heavy(footage.video(9), bytes)).await;
+        let lengths: Vec<_> = rows.iter().map(|r| r.end.ms() - r.start.ms()).collect();
+        assert_eq!(lengths, vec![seconds * 1000; 9 / seconds as usize]);
+        if bytes == 60_000 {
+            let most = u64::from(megabytes) * 1_000_000;
+            assert!(rows.iter().all(|r| r.bytes <= most));
+        }
+        assert!(rows[1..].iter().all(|r| r.continues));
+        let frames: usize = rows.iter().map(|r| frames_in(&bench.file(r)).0.len()).sum();
+        assert_eq!(frames, 90, "nothing is lost at the cuts");
+    }
+}
+
+#[tokio::test]
+async fn without_a_size_limit_only_time_cuts() {
+    let footage = Footage::of("h264-aac.mp4");
+    let bench = Bench::started(600).await;
+    let rows = bench
+        .record(&footage, heavy(footage.video(9), 60_000))
+        .await;
+    assert!(rows.len() <= 2, "at most one boundary of ten minutes");
+}
