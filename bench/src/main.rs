@@ -6,6 +6,7 @@ mod cost;
 mod floor;
 mod idle;
 mod record;
+mod retention;
 mod table;
 mod timeline;
 mod viewers;
@@ -35,6 +36,15 @@ enum Part {
         #[arg(long, default_value_t = 10_000_000)]
         rows: u64,
     },
+    /// Deletion by age in a large table, and what it costs everybody else.
+    Retention {
+        /// Rows of the table.
+        #[arg(long, default_value_t = 1_000_000)]
+        rows: u64,
+        /// Seconds measured.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
     /// What a recorder without cameras costs.
     Idle {
         /// Seconds measured.
@@ -57,6 +67,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().part {
         Part::Record { cameras, seconds } => record::run(cameras, seconds),
         Part::Timeline { rows } => timeline::run(rows),
+        Part::Retention { rows, seconds } => retention::run(rows, seconds),
         Part::Idle { seconds } => idle::run(seconds),
         Part::Floor { out, urls } => floor::run(&out, &urls),
         Part::Viewers { address, paths } => viewers::run(&address, &paths),
