@@ -20,10 +20,18 @@ const WINDOW_ORIGINS: [&str; 2] = ["tauri://localhost", "http://tauri.localhost"
 
 /// The page loads nothing from elsewhere. Inline styles are what its components position
 /// themselves with; scripts are files.
-const CONTENT_SECURITY: &str = "default-src 'self'; connect-src 'self' ws:; img-src 'self' blob: data:; \
-     media-src 'self' blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; \
+const CONTENT_SECURITY: &str = "default-src 'self'; connect-src 'self' ws:{bucket}; \
+     img-src 'self' blob: data:{bucket}; media-src 'self' blob:{bucket}; style-src 'self' 'unsafe-inline'; font-src 'self' data:; \
      worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'none'";
+
+/// The rules for the page, and the bucket when it may fetch from there.
+fn content_security(origins: &[String]) -> HeaderValue {
+    let bucket: String = origins.iter().map(|o| format!(" {o}")).collect();
+    HeaderValue::from_str(&CONTENT_SECURITY.replace("{bucket}", &bucket))
+        // Origins are plain text; without them the page loads nothing from elsewhere.
+        .unwrap_or(HeaderValue::from_static("default-src 'self'"))
+}
 
 /// The host of a `Host` header, without its port; `None` when it is not one.
 fn host_name(host: &str) -> Option<&str> {
@@ -78,6 +86,7 @@ fn is_window(origin: &str) -> bool {
 
 fn is_media(path: &str) -> bool {
     path.starts_with("/api/recordings/segment/")
+        || path.starts_with("/api/objects/")
         || path.starts_with("/api/live/")
         || path == "/api/events/stream"
 }
@@ -100,18 +109,24 @@ pub(crate) async fn guard(State(site): State<Site>, request: Request, next: Next
         Ok(()) => next.run(request).await,
     };
     let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        content_security(&site.nvr().media_origins()),
+    );
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
-    set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::REFERRER_POLICY, "no-referrer");
     set(header::X_FRAME_OPTIONS, "DENY");
     if media {
         set(header::VARY, "Origin");
         if let Some(origin) = origin.filter(|o| o.to_str().is_ok_and(is_window)) {
-            set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD");
-            set(header::ACCESS_CONTROL_ALLOW_HEADERS, "Range, If-Range");
+            set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, PUT");
+            set(
+                header::ACCESS_CONTROL_ALLOW_HEADERS,
+                "Range, If-Range, Content-Type",
+            );
             set(
                 header::ACCESS_CONTROL_EXPOSE_HEADERS,
                 "Content-Length, Content-Range, ETag, Retry-After, X-Oriel-Captured",
@@ -159,6 +174,21 @@ fn check(site: &Site, request: &Request) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_loads_from_the_bucket_only_when_it_may() {
+        let own = content_security(&[]);
+        assert!(
+            own.to_str()
+                .unwrap()
+                .contains("connect-src 'self' ws:; img-src 'self' blob: data:;")
+        );
+        let bucket = content_security(&["https://s3.example".to_owned()]);
+        let bucket = bucket.to_str().unwrap();
+        assert!(bucket.contains("connect-src 'self' ws: https://s3.example;"));
+        assert!(bucket.contains("media-src 'self' blob: https://s3.example;"));
+        assert!(bucket.contains("default-src 'self';"));
+    }
 
     #[test]
     fn only_names_that_nobody_else_controls() {

@@ -8,7 +8,9 @@ mod failure;
 mod guard;
 mod live;
 mod metrics;
+mod object;
 mod page;
+mod partial;
 mod pictures;
 mod range;
 mod rest;
@@ -91,6 +93,13 @@ fn router(site: Site) -> Router {
         .route(
             "/api/recordings/segment/{camera}/{name}",
             get(segment::serve),
+        )
+        .route(
+            "/api/objects/{*key}",
+            get(object::serve)
+                .put(object::put)
+                // Longer than what operations take; it counts for itself.
+                .layer(DefaultBodyLimit::disable()),
         )
         .route("/api/live/{channel}", get(live::serve))
         .route("/api/live/{channel}/mjpeg", get(stills::stream))

@@ -21,6 +21,9 @@ const MOST_LIVE: usize = 256;
 /// Followers of changes at once.
 const MOST_FOLLOWERS: usize = 64;
 
+/// Pictures received at once; each is held in memory.
+const MOST_PICTURES: usize = 4;
+
 /// Shared by all requests; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Site(Arc<Inner>);
@@ -34,6 +37,7 @@ struct Inner {
     sockets: TaskTracker,
     live: Arc<Semaphore>,
     followers: Arc<Semaphore>,
+    received: Arc<Semaphore>,
     openapi: bytes::Bytes,
 }
 
@@ -54,6 +58,7 @@ impl Site {
             sockets: TaskTracker::new(),
             live: Arc::new(Semaphore::new(MOST_LIVE)),
             followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
+            received: Arc::new(Semaphore::new(MOST_PICTURES)),
             openapi: oriel_api::openapi(version).to_string().into(),
         }))
     }
@@ -88,6 +93,11 @@ impl Site {
     /// A place among the live viewers, if there is one.
     pub(crate) fn live_slot(&self) -> Option<OwnedSemaphorePermit> {
         self.0.live.clone().try_acquire_owned().ok()
+    }
+
+    /// A place among the pictures being received, if there is one.
+    pub(crate) fn picture_slot(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.received.clone().try_acquire_owned().ok()
     }
 
     /// A place among the followers of changes, if there is one.

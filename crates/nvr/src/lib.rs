@@ -41,3 +41,5 @@ mod tests;
 
 pub use demo::DemoSetup;
 pub use nvr::{Nvr, NvrOptions};
+pub use objects::StoredObject;
+pub use recordings::SegmentLocation;

@@ -8,7 +8,7 @@ use oriel_api::{
 };
 use oriel_store::RecordingRow;
 
-use crate::{Nvr, sign::Purpose};
+use crate::{Nvr, objects::StoredObject, sign::Purpose};
 
 fn limit(given: Option<u32>) -> Result<u32> {
     match given.unwrap_or(1000) {
@@ -33,10 +33,30 @@ fn start_of(name: &str) -> Option<Timestamp> {
     plain.then(|| digits.parse().ok().map(Timestamp::from_ms))?
 }
 
+/// A segment that a caller may read, and where its bytes are.
+#[derive(Clone, Debug)]
+pub struct SegmentLocation {
+    /// Whose it is.
+    pub channel: ChannelId,
+    /// First frame; also the file name.
+    pub start: Timestamp,
+    /// Where it stands.
+    pub state: SegmentState,
+    /// Whether there should be a local file.
+    pub local: bool,
+    /// The same bytes in the bucket, once they are there.
+    pub stored: Option<StoredObject>,
+}
+
 /// A page of segments in order of start, also those without a row, and whether there are more.
 struct Found {
     rows: Vec<RecordingRow>,
     next: Option<String>,
+}
+
+/// Whether there is something to be played, here or in the bucket.
+fn has_bytes(local: bool, state: SegmentState) -> bool {
+    local || state == SegmentState::Stored
 }
 
 /// As a row will say it once there is one.
@@ -148,7 +168,7 @@ impl Nvr {
                 continues: row.continues,
                 run: row.run,
                 local: row.local,
-                url: row.local.then(|| url(row.start)),
+                url: has_bytes(row.local, row.state).then(|| url(row.start)),
             })
             .collect();
         Ok(Page {
@@ -182,7 +202,8 @@ impl Nvr {
                 time_end: row.end,
                 s3_path: row.object_key,
                 status: row.state,
-                url: row.local.then(|| self.segment_url(owner, row.start, now)),
+                url: has_bytes(row.local, row.state)
+                    .then(|| self.segment_url(owner, row.start, now)),
             })
             .collect();
         Ok(Page {
@@ -233,8 +254,7 @@ impl Nvr {
         })
     }
 
-    /// Where a segment's bytes are: its channel, its start and its state. `owner` is the
-    /// `{camera_id}` of the path, a camera's id or that of a channel without a camera; `name` is
+    /// Where a segment's bytes are. `owner` is the `{camera_id}` of the path, a camera's id or that of a channel without a camera; `name` is
     /// checked to be `<digits>.mp4`. Who opens it with a signature passes [`Caller::owner`]; what
     /// a caller may not see does not exist for it.
     pub async fn segment_location(
@@ -242,7 +262,7 @@ impl Nvr {
         caller: &Caller,
         owner: &str,
         name: &str,
-    ) -> Result<(ChannelId, Timestamp, SegmentState)> {
+    ) -> Result<SegmentLocation> {
         let none = || Error::not_found("There is no such segment.");
         let start = start_of(name).ok_or_else(none)?;
         let camera = owner.parse::<CameraId>().map_err(|_| none())?;
@@ -262,14 +282,32 @@ impl Nvr {
         };
         // Asked again after the rows, for one that is begun in between; one that is closed stays
         // among these until it has its row.
+        let open = || SegmentLocation {
+            channel: channel.clone(),
+            start,
+            state: SegmentState::Open,
+            local: true,
+            stored: None,
+        };
         if is_open() {
-            return Ok((channel, start, SegmentState::Open));
+            return Ok(open());
         }
-        match self.store.recording(channel.clone(), start).await? {
-            Some(row) => Ok((channel, start, row.state)),
-            None if is_open() => Ok((channel, start, SegmentState::Open)),
-            None => Err(none()),
-        }
+        let row = match self.store.recording(channel.clone(), start).await? {
+            Some(row) => row,
+            None if is_open() => return Ok(open()),
+            None => return Err(none()),
+        };
+        let stored = row
+            .object_key
+            .filter(|_| row.state == SegmentState::Stored)
+            .and_then(|key| self.stored_segment(&key, start, row.bytes));
+        Ok(SegmentLocation {
+            channel,
+            start,
+            state: row.state,
+            local: row.local,
+            stored,
+        })
     }
 }
 

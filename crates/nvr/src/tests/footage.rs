@@ -106,9 +106,9 @@ async fn segments_come_in_pages_with_addresses_that_open_them() {
             .segment_location(&Caller::owner(), &owner, &name)
             .await
             .unwrap();
-        assert_eq!(found.0, channel);
+        assert_eq!(found.channel, channel);
         assert_eq!(
-            found.2,
+            found.state,
             serde_json::from_value::<SegmentState>(item["state"].clone()).unwrap()
         );
     }
@@ -250,7 +250,10 @@ async fn footage_outlives_its_camera_and_stays_playable() {
         .segment_location(&Caller::owner(), &owner, &name)
         .await
         .unwrap();
-    assert_eq!(found, (channel.clone(), at(60_000), SegmentState::Local));
+    assert_eq!(
+        (found.channel, found.start, found.state),
+        (channel.clone(), at(60_000), SegmentState::Local)
+    );
     assert!(r.worker.deleted.lock().unwrap().is_empty());
     let error = r.refused("stream_token", json!({ "id": channel })).await;
     assert_eq!(error.code, ErrorCode::PreconditionFailed);
