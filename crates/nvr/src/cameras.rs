@@ -248,6 +248,8 @@ impl Nvr {
         if let Some(channel) = channel {
             self.push_channel(&channel).await;
         }
+        // A clip that waited for its footage is made of what there is.
+        self.jobs.wake.notify_one();
         self.garbage.notify_one();
         Ok(Empty {})
     }

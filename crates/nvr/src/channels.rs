@@ -105,6 +105,8 @@ impl Nvr {
             .channel_remove(input.id.clone(), false, self.clock_now())
             .await?;
         links.worker.channel_removed(&input.id);
+        // A clip that waited for its footage is made of what there is.
+        self.jobs.wake.notify_one();
         if let Some(camera) = &row.camera {
             self.states().removed(camera);
             let camera = self.camera_row(camera).await?;

@@ -51,6 +51,7 @@ impl NvrLink for Nvr {
                     self.write_event(EventKind::Recovered, Some(channel_id.clone()), None)
                         .await?;
                 }
+                self.jobs.wake.notify_one();
                 self.push(Change::Recorded {
                     channel_id,
                     start,

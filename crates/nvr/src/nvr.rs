@@ -26,9 +26,11 @@ use crate::{
     DemoSetup,
     auth::{self, Doors},
     chronicle, collector,
+    jobs::{self, Jobs},
     logins::{Logins, blocking},
     random, retention,
     sign::Signer,
+    snapshots,
     states::{Note, States},
     storage::{self, StorageState},
 };
@@ -85,6 +87,8 @@ pub struct Nvr {
     /// There is garbage.
     pub(crate) garbage: Arc<Notify>,
     pub(crate) storage: StorageState,
+    /// Files that are being made.
+    pub(crate) jobs: Jobs,
     /// How uploading stands, as the worker last said.
     pub(crate) uploads_status: Mutex<UploadStatus>,
     /// How the bucket's own notices stand, as the worker last said.
@@ -166,6 +170,7 @@ impl Nvr {
             news: Notify::new(),
             garbage: Arc::new(Notify::new()),
             storage: StorageState::default(),
+            jobs: Jobs::default(),
             uploads_status: Mutex::default(),
             notices_status: Mutex::default(),
             disk_state: Mutex::default(),
@@ -257,6 +262,8 @@ impl Nvr {
             tasks.push(storage::spawn(self.clone(), self.cancel.clone()));
             tasks.extend(collector::spawn(self, &self.cancel));
             tasks.push(retention::spawn(self.clone(), self.cancel.clone()));
+            tasks.push(jobs::spawn(self.clone(), self.cancel.clone()));
+            tasks.push(snapshots::spawn(self.clone(), self.cancel.clone()));
         }
         info!(
             cameras = cameras.len(),

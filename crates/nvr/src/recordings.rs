@@ -117,7 +117,7 @@ impl Nvr {
         Ok(Found { rows, next })
     }
 
-    fn open_segments(&self, channel: &ChannelId) -> Vec<OpenSegment> {
+    pub(crate) fn open_segments(&self, channel: &ChannelId) -> Vec<OpenSegment> {
         let links = self.links().ok();
         links.map_or_else(Vec::new, |l| l.worker.open_segments(channel))
     }

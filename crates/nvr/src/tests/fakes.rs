@@ -13,16 +13,14 @@ use async_trait::async_trait;
 use oriel_api::{
     Caller, Camera, CameraId, Change, ChannelId, Credentials, EngineInUse, Error, ErrorCode,
     ProbeReport, Quality, RecordingState, Result, Settings, Timestamp, VideoInfo, dispatch,
-    link::{
-        AgentLink, Assembled, AssemblyLink, AssemblyOrder, AssemblyProgress, CameraSetup, Cutting,
-        DiskSight, OpenSegment, StreamStatus, WorkerLink,
-    },
+    link::{AgentLink, CameraSetup, Cutting, DiskSight, OpenSegment, StreamStatus, WorkerLink},
 };
 use oriel_secrets::{MemoryStore, SecretError, SecretStore};
 use oriel_store::Store;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
+use super::assembler::{Assembler, places};
 use crate::{Nvr, NvrOptions};
 
 /// What an agent was told.
@@ -32,6 +30,8 @@ pub(super) struct Agent {
     pub(super) applied: Mutex<Vec<CameraSetup>>,
     pub(super) probed: Mutex<Vec<(String, Option<Credentials>)>>,
     pub(super) refuses_removal: AtomicBool,
+    /// What a camera answers at its snapshot address; without, it has none.
+    pub(super) picture: Mutex<Option<Result<Vec<u8>>>>,
 }
 
 #[async_trait]
@@ -70,26 +70,19 @@ impl AgentLink for Agent {
         })
     }
     async fn snapshot(&self, _: &CameraId) -> Result<Vec<u8>> {
-        Err(Error::new(
-            ErrorCode::PreconditionFailed,
-            "The camera has no snapshot address.",
-        ))
+        let picture = self.picture.lock().unwrap().clone();
+        picture.unwrap_or_else(|| {
+            Err(Error::new(
+                ErrorCode::PreconditionFailed,
+                "The camera has no snapshot address.",
+            ))
+        })
     }
     fn status(&self, _: &CameraId, _: Quality) -> Option<StreamStatus> {
         None
     }
     async fn gstreamer(&self) -> Option<String> {
         Some("1.22.0".into())
-    }
-}
-
-#[async_trait]
-impl AssemblyLink for Worker {
-    async fn assemble(&self, _: AssemblyOrder, _: Arc<dyn AssemblyProgress>) -> Result<Assembled> {
-        Err(Error::unavailable("Nothing is assembled here."))
-    }
-    async fn picture(&self, _: &ChannelId, _: Quality) -> Result<(Vec<u8>, Timestamp)> {
-        Err(Error::unavailable("There is no picture."))
     }
 }
 
@@ -197,6 +190,7 @@ pub(super) struct Recorder {
     pub(super) nvr: Arc<Nvr>,
     pub(super) agent: Arc<Agent>,
     pub(super) worker: Arc<Worker>,
+    pub(super) assembler: Arc<Assembler>,
     pub(super) vault: Arc<Vault>,
     pub(super) clock: Arc<AtomicI64>,
     pub(super) folder: Arc<tempfile::TempDir>,
@@ -245,6 +239,10 @@ impl Recorder {
         vault: Arc<Vault>,
         clock: Arc<AtomicI64>,
     ) -> Self {
+        let mut options = options;
+        if options.data_dir.as_os_str().is_empty() {
+            options.data_dir = folder.path().to_owned();
+        }
         let store = Store::open(folder.path().join("oriel.db")).await.unwrap();
         let ticking = clock.clone();
         let nvr = Nvr::with_clock(
@@ -256,11 +254,14 @@ impl Recorder {
         .await
         .unwrap();
         let (agent, worker) = (Arc::new(Agent::default()), Arc::new(Worker::default()));
-        nvr.attach(agent.clone(), worker.clone(), worker.clone());
+        let assembler = Arc::new(Assembler::default());
+        *assembler.stores.lock().unwrap() = Some(options.stores.clone());
+        nvr.attach(agent.clone(), worker.clone(), assembler.clone());
         Self {
             nvr,
             agent,
             worker,
+            assembler,
             vault,
             clock,
             folder,
@@ -277,6 +278,13 @@ impl Recorder {
         let again = Self::over(self.options, self.folder, self.vault, self.clock).await;
         again.nvr.start().await.unwrap();
         again
+    }
+
+    /// Opens the local places in the recorder's own folder.
+    pub(super) async fn with_places(self) -> Self {
+        let stores = places(self.folder.path()).await;
+        self.options.stores.replace(stores);
+        self
     }
 
     pub(super) fn pass(&self, ms: i64) {
