@@ -88,10 +88,10 @@ pub const fn track_id(track: TrackKind) -> u32 {
     }
 }
 
-type Out = Vec<u8>;
-type Written = Result<(), mp4_atom::Error>;
+pub(crate) type Out = Vec<u8>;
+pub(crate) type Written = Result<(), mp4_atom::Error>;
 
-fn container(
+pub(crate) fn container(
     out: &mut Out,
     kind: &[u8; 4],
     fill: impl FnOnce(&mut Out) -> Result<(), BuildError>,
@@ -104,7 +104,7 @@ fn container(
     inner
 }
 
-fn raw(out: &mut Out, kind: &[u8; 4], body: &[u8]) -> Written {
+pub(crate) fn raw(out: &mut Out, kind: &[u8; 4], body: &[u8]) -> Written {
     out.encode_atom(FourCC::new(kind), |out| body.encode(out))
 }
 
@@ -163,8 +163,34 @@ fn trex(out: &mut Out, track: TrackKind, flags: u32) -> Written {
 }
 
 fn video_track(out: &mut Out, video: &VideoTrack) -> Result<(), BuildError> {
+    let header = video_header(video)?;
+    track(out, &header, VIDEO_TIMESCALE, b"vide", |out| {
+        video_entry(out, video)
+    })
+}
+
+fn size(video: &VideoTrack) -> Result<(u16, u16), BuildError> {
     let width = u16::try_from(video.width).map_err(|_| BuildError::Range("width"))?;
     let height = u16::try_from(video.height).map_err(|_| BuildError::Range("height"))?;
+    Ok((width, height))
+}
+
+/// The header of the video track, without a duration.
+pub(crate) fn video_header(video: &VideoTrack) -> Result<Tkhd, BuildError> {
+    let (width, height) = size(video)?;
+    Ok(Tkhd {
+        track_id: track_id(TrackKind::Video),
+        enabled: true,
+        in_movie: true,
+        width: width.into(),
+        height: height.into(),
+        ..Tkhd::default()
+    })
+}
+
+/// The sample description of a video format.
+pub(crate) fn video_entry(out: &mut Out, video: &VideoTrack) -> Result<(), BuildError> {
+    let (width, height) = size(video)?;
     let (entry, record): (&[u8; 4], &[u8; 4]) = match video.codec {
         VideoCodec::H264 => {
             avc_codec_string(&video.config)?;
@@ -175,41 +201,42 @@ fn video_track(out: &mut Out, video: &VideoTrack) -> Result<(), BuildError> {
             (b"hvc1", b"hvcC")
         }
     };
-    let header = Tkhd {
-        track_id: track_id(TrackKind::Video),
-        enabled: true,
-        in_movie: true,
-        width: width.into(),
-        height: height.into(),
-        ..Tkhd::default()
-    };
-    track(out, &header, VIDEO_TIMESCALE, b"vide", |out| {
-        container(out, entry, |out| {
-            Visual {
-                data_reference_index: 1,
-                width,
-                height,
-                compressor: Compressor::default(),
-                ..Visual::default()
-            }
-            .encode(out)?;
-            Ok(raw(out, record, &video.config)?)
-        })
+    container(out, entry, |out| {
+        Visual {
+            data_reference_index: 1,
+            width,
+            height,
+            compressor: Compressor::default(),
+            ..Visual::default()
+        }
+        .encode(out)?;
+        Ok(raw(out, record, &video.config)?)
     })
 }
 
 fn audio_track(out: &mut Out, audio: &AudioTrack) -> Result<(), BuildError> {
-    if audio.sample_rate == 0 {
-        return Err(BuildError::Range("sample rate"));
-    }
-    let header = Tkhd {
+    track(out, &audio_header(), audio.sample_rate, b"soun", |out| {
+        audio_entry(out, audio)
+    })
+}
+
+/// The header of the audio track, without a duration.
+pub(crate) fn audio_header() -> Tkhd {
+    Tkhd {
         track_id: track_id(TrackKind::Audio),
         alternate_group: 1,
         enabled: true,
         in_movie: true,
         volume: 1.into(),
         ..Tkhd::default()
-    };
+    }
+}
+
+/// The sample description of an audio format.
+pub(crate) fn audio_entry(out: &mut Out, audio: &AudioTrack) -> Result<(), BuildError> {
+    if audio.sample_rate == 0 {
+        return Err(BuildError::Range("sample rate"));
+    }
     let entry = Audio {
         data_reference_index: 1,
         channel_count: audio.channels,
@@ -217,28 +244,22 @@ fn audio_track(out: &mut Out, audio: &AudioTrack) -> Result<(), BuildError> {
         // 16.16 fixed point: a higher rate is told by the codec configuration alone.
         sample_rate: FixedPoint::from(u16::try_from(audio.sample_rate).unwrap_or(0)),
     };
-    track(
-        out,
-        &header,
-        audio.sample_rate,
-        b"soun",
-        |out| match audio.codec {
-            AudioCodec::Aac => {
-                aac_config(&audio.config)?;
-                container(out, b"mp4a", |out| {
-                    entry.encode(out)?;
-                    Ok(esds(&audio.config).encode(out)?)
-                })
-            }
-            AudioCodec::Opus => {
-                let config = opus_config(&audio.config)?;
-                container(out, b"Opus", |out| {
-                    entry.encode(out)?;
-                    Ok(raw(out, b"dOps", &config)?)
-                })
-            }
-        },
-    )
+    match audio.codec {
+        AudioCodec::Aac => {
+            aac_config(&audio.config)?;
+            container(out, b"mp4a", |out| {
+                entry.encode(out)?;
+                Ok(esds(&audio.config).encode(out)?)
+            })
+        }
+        AudioCodec::Opus => {
+            let config = opus_config(&audio.config)?;
+            container(out, b"Opus", |out| {
+                entry.encode(out)?;
+                Ok(raw(out, b"dOps", &config)?)
+            })
+        }
+    }
 }
 
 fn esds(config: &[u8]) -> Esds {
@@ -275,41 +296,53 @@ fn track(
 ) -> Result<(), BuildError> {
     container(out, b"trak", |out| {
         header.encode(out)?;
-        container(out, b"mdia", |out| {
-            Mdhd {
-                timescale,
-                language: "und".into(),
-                ..Mdhd::default()
+        media(out, timescale, 0, handler, |out| {
+            container(out, b"stsd", |out| {
+                [0u8, 0, 0, 0, 0, 0, 0, 1].as_slice().encode(out)?;
+                sample_entry(out)
+            })?;
+            Stts::default().encode(out)?;
+            Stsc::default().encode(out)?;
+            Stsz::default().encode(out)?;
+            Ok(Stco::default().encode(out)?)
+        })
+    })
+}
+
+/// The `mdia` of a track; `tables` fills its `stbl`.
+pub(crate) fn media(
+    out: &mut Out,
+    timescale: u32,
+    duration: u64,
+    handler: &[u8; 4],
+    tables: impl FnOnce(&mut Out) -> Result<(), BuildError>,
+) -> Result<(), BuildError> {
+    container(out, b"mdia", |out| {
+        Mdhd {
+            timescale,
+            duration,
+            language: "und".into(),
+            ..Mdhd::default()
+        }
+        .encode(out)?;
+        Hdlr {
+            handler: FourCC::new(handler),
+            name: "Oriel".into(),
+        }
+        .encode(out)?;
+        container(out, b"minf", |out| {
+            if handler == b"vide" {
+                Vmhd::default().encode(out)?;
+            } else {
+                Smhd::default().encode(out)?;
+            }
+            Dinf {
+                dref: Dref {
+                    entries: vec![DrefEntry::Url(Url::default())],
+                },
             }
             .encode(out)?;
-            Hdlr {
-                handler: FourCC::new(handler),
-                name: "Oriel".into(),
-            }
-            .encode(out)?;
-            container(out, b"minf", |out| {
-                if handler == b"vide" {
-                    Vmhd::default().encode(out)?;
-                } else {
-                    Smhd::default().encode(out)?;
-                }
-                Dinf {
-                    dref: Dref {
-                        entries: vec![DrefEntry::Url(Url::default())],
-                    },
-                }
-                .encode(out)?;
-                container(out, b"stbl", |out| {
-                    container(out, b"stsd", |out| {
-                        [0u8, 0, 0, 0, 0, 0, 0, 1].as_slice().encode(out)?;
-                        sample_entry(out)
-                    })?;
-                    Stts::default().encode(out)?;
-                    Stsc::default().encode(out)?;
-                    Stsz::default().encode(out)?;
-                    Ok(Stco::default().encode(out)?)
-                })
-            })
+            container(out, b"stbl", tables)
         })
     })
 }

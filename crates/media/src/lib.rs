@@ -4,6 +4,7 @@
 //! camera or a database is. Every reader in this crate treats its input as hostile.
 
 mod boxes;
+pub mod clip;
 pub mod codec;
 pub mod cut;
 pub mod format;
@@ -14,9 +15,12 @@ pub mod init;
 pub mod join;
 mod movie;
 pub mod read;
+pub mod samples;
 pub mod scan;
 pub mod segment;
+mod table;
 
+pub use clip::{ClipBuilder, ClipHead, ClipMark, ClipOrder, Share};
 pub use codec::{
     AacConfig, ConfigError, aac_codec_string, aac_config, avc_codec_string, hevc_codec_string,
 };
@@ -27,5 +31,6 @@ pub use frame::Frame;
 pub use init::{BuildError, InitSegment, SegmentMark};
 pub use join::{JoinError, Timeline, covering, shift_fragment};
 pub use read::{ReadError, StreamItem, StreamReader};
+pub use samples::{SampleInfo, SampleRun, SegmentSamples, read_format, read_samples};
 pub use scan::{Scan, ScanError, scan};
 pub use segment::{FragmentRef, SegmentHeader, build_index};

@@ -166,6 +166,15 @@ impl Movie {
         })
     }
 
+    /// Whether a track counts its times or the lengths of its NAL units otherwise than ours do.
+    pub(crate) fn foreign(&self) -> bool {
+        self.tracks.values().any(|t| {
+            t.timescale != t.our_timescale
+                || t.shift != 0
+                || (t.kind == TrackKind::Video && t.length_size != 4)
+        })
+    }
+
     /// Reads the body of a `moof` whose header began at `offset`. Tracks that are not recorded
     /// are left out.
     pub(crate) fn fragment(&self, body: &[u8], offset: u64) -> Result<Vec<TrackRun>, Malformed> {

@@ -22,8 +22,8 @@ const TAIL_BYTES: u64 = 64 << 20;
 /// Fragments listed at most: days of video.
 const MAX_FRAGMENTS: usize = 1 << 20;
 /// Seconds a sample, a hole and a fragment may claim.
-const MAX_SAMPLE_S: u64 = 10;
-const MAX_HOLE_S: u64 = 60;
+pub(crate) const MAX_SAMPLE_S: u64 = 10;
+pub(crate) const MAX_HOLE_S: u64 = 60;
 const MAX_FRAGMENT_S: u64 = 60;
 /// Bytes after `moov` in which the first `moof` is searched when the index is torn.
 const SEARCH: u64 = 256 << 10;
@@ -139,9 +139,10 @@ pub fn scan(reader: impl Read + Seek, len: u64) -> Result<Scan, ScanError> {
     })
 }
 
-struct File<R> {
-    inner: R,
-    len: u64,
+/// A file of known length.
+pub(crate) struct File<R> {
+    pub(crate) inner: R,
+    pub(crate) len: u64,
 }
 
 impl<R: Read + Seek> File<R> {
@@ -174,7 +175,7 @@ impl<R: Read + Seek> File<R> {
 }
 
 /// The `moov` and where it ends.
-fn head<R: Read + Seek>(file: &mut File<R>) -> Result<(Movie, u64), ScanError> {
+pub(crate) fn head<R: Read + Seek>(file: &mut File<R>) -> Result<(Movie, u64), ScanError> {
     let mut at = 0;
     for _ in 0..16 {
         let Some(header) = file.header(at)? else {
