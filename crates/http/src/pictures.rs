@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::{Bytes, BytesMut};
 use oriel_api::{ChannelId, Quality, Reason};
 use oriel_child::{Child, ChildError, Packet, Program};
@@ -222,7 +221,7 @@ impl Maker {
             }
         };
         while let Some(run) = next.take() {
-            let job = job(&run);
+            let job = oriel_worker::picture_job(&run, MAX_WIDTH, 80, 1);
             let mut child = Child::start(&self.program, &job, None).await?;
             let Some(stdin) = child.stdin.take() else {
                 return Err(child.ended().await);
@@ -320,18 +319,6 @@ impl Maker {
 
 fn ticks_to_ms(ticks: i64) -> i64 {
     ticks.saturating_mul(1000) / i64::from(VIDEO_TIMESCALE)
-}
-
-fn job(run: &LiveRun) -> serde_json::Value {
-    let video = &run.format.video;
-    serde_json::json!({
-        "job": "jpeg",
-        "codec": video.codec.name(),
-        "config": BASE64.encode(&video.config),
-        "max_width": MAX_WIDTH,
-        "quality": 80,
-        "rate": 1,
-    })
 }
 
 /// Why a child is fed no more.

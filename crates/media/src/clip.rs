@@ -279,7 +279,7 @@ impl ClipBuilder {
             }
             total = i + 1;
         }
-        if end == begin {
+        if end == begin || (first && shown_end <= from) {
             return None;
         }
         let mut time = i64::MAX..i64::MIN;

@@ -36,6 +36,7 @@ mod state;
 mod sync;
 mod worker;
 
+pub use assembly::picture_job;
 pub use hub::{LiveFrame, LiveItem, LiveOptions, LiveRun, LiveSubscription};
 pub use options::WorkerOptions;
 pub use recover::RecoveryReport;

@@ -37,6 +37,11 @@ impl SegmentFile {
         self.growing
     }
 
+    /// The file, and how much of it counts.
+    pub(crate) fn parts(&self) -> (Arc<File>, u64) {
+        (Arc::clone(&self.file), self.len)
+    }
+
     /// Start of the segment.
     pub fn start(&self) -> Timestamp {
         self.start

@@ -17,6 +17,7 @@ use oriel_api::{
     link::{Cutting, DiskSight, NvrLink, OpenSegment, UploadQueue, WorkerLink},
 };
 use oriel_bucket::SharedStores;
+use oriel_child::Program;
 use oriel_media::ingest::{Ingest, RunOpen, RunSink};
 use oriel_task::{Status, supervise};
 use tokio::sync::{Notify, oneshot, watch};
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    assembly,
     disk::{Disk, Job, Pace},
     hub::{Hub, LiveOptions, LiveRun, LiveSubscription, StreamKey},
     notices,
@@ -38,7 +40,7 @@ use crate::{
     segment_file::{self, SegmentFile},
     sink::{OpenRun, Recording, Sink},
     spool::Spool,
-    state::Channels,
+    state::{ChannelState, Channels},
     sync::lock,
 };
 
@@ -69,6 +71,7 @@ pub struct Worker {
     recovery: watch::Sender<Option<RecoveryReport>>,
     stores: SharedStores,
     uploads: Option<Arc<dyn UploadQueue>>,
+    program: Option<Arc<Program>>,
 }
 
 #[derive(Default)]
@@ -105,6 +108,7 @@ impl Worker {
             recovery: watch::Sender::new(None),
             stores: options.stores,
             uploads: options.uploads,
+            program: options.program,
         })
     }
 
@@ -173,6 +177,7 @@ impl Worker {
                 }
             }
         });
+        assembly::clear_stale(self.stores.clone(), cancel.clone());
         if let Some(uploads) = &self.uploads {
             notices::spawn(self.stores.clone(), uploads.clone(), cancel.clone());
         }
@@ -361,6 +366,26 @@ impl Worker {
         lock(&self.runs)
             .get(&(channel.clone(), quality))
             .is_some_and(|run| run.is_open())
+    }
+
+    pub(crate) fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    pub(crate) fn channel_state(&self, channel: &ChannelId) -> Option<Arc<ChannelState>> {
+        self.channels.get(channel)
+    }
+
+    pub(crate) fn stores(&self) -> &SharedStores {
+        &self.stores
+    }
+
+    pub(crate) fn program(&self) -> Option<&Program> {
+        self.program.as_deref()
+    }
+
+    pub(crate) fn reserve_bytes(&self) -> u64 {
+        self.reserve_bytes
     }
 
     /// Opens a segment for reading, also one that is being written.

@@ -134,6 +134,46 @@ impl FolderBucket {
         })
     }
 
+    /// The folder for files that are no object yet, on the same file system.
+    pub fn scratch(&self) -> PathBuf {
+        self.own("tmp")
+    }
+
+    /// A new file of its own, for somebody who fills it without a stream; deleted when dropped.
+    /// Waits for the disk: not for the async runtime.
+    pub fn new_file_blocking(&self) -> Result<NamedTempFile, BucketError> {
+        self.temp()
+    }
+
+    /// Makes a file of [`FolderBucket::new_file_blocking`], filled and synced, an object, replacing
+    /// any before it. Waits for the disk: not for the async runtime.
+    pub fn place_file_blocking(
+        &self,
+        file: NamedTempFile,
+        key: &ObjectKey,
+    ) -> Result<(), BucketError> {
+        self.place(file, key, false)
+    }
+
+    /// Deletes what lies in the scratch folder and was last written before a moment: left by a
+    /// process that was killed. Only for a folder that nobody else writes to. Gives how many.
+    /// Waits for the disk: not for the async runtime.
+    pub fn clear_scratch_blocking(
+        &self,
+        before: std::time::SystemTime,
+    ) -> Result<usize, BucketError> {
+        let mut cleared = 0;
+        for entry in std::fs::read_dir(self.own("tmp")).map_err(|e| fault(&e))? {
+            let entry = entry.map_err(|e| fault(&e))?;
+            let modified = entry.metadata().and_then(|meta| meta.modified());
+            if modified.is_ok_and(|modified| modified < before) {
+                std::fs::remove_file(entry.path()).map_err(|e| fault(&e))?;
+                cleared += 1;
+            }
+        }
+        Ok(cleared)
+    }
+
     /// Puts a finished file in its place.
     fn place(&self, temp: NamedTempFile, key: &ObjectKey, new: bool) -> Result<(), BucketError> {
         let path = self.path(key)?;
