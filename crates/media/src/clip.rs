@@ -282,12 +282,12 @@ impl ClipBuilder {
         if end == begin || (first && shown_end <= from) {
             return None;
         }
-        let mut time = i64::MAX..i64::MIN;
+        let (mut time_start, mut time_end) = (i64::MAX, i64::MIN);
         let mut earliest = i64::MAX;
         let mut wanted = None;
         for (dts, shown, sample) in video(segment).take(end).skip(begin) {
-            time.start = time.start.min(dts);
-            time.end = time.end.max(dts.saturating_add(i64::from(sample.duration)));
+            time_start = time_start.min(dts);
+            time_end = time_end.max(dts.saturating_add(i64::from(sample.duration)));
             earliest = earliest.min(shown);
             if shown <= from {
                 wanted = wanted.max(Some(shown));
@@ -299,7 +299,7 @@ impl ClipBuilder {
         };
         Some(Taken {
             samples: begin..end,
-            time,
+            time: time_start..time_end,
             shown: shown_start..shown_end.max(shown_start),
             cut: end < total,
         })
@@ -414,7 +414,7 @@ impl ClipBuilder {
             let duration = length(&(self.video.start()..self.video.end()));
             media(out, VIDEO_TIMESCALE, duration, b"vide", |out| {
                 let entries = &self.order.video;
-                descriptions(out, entries, |out, entry| video_entry(out, entry))?;
+                descriptions(out, entries, video_entry)?;
                 self.video.write(out, true, len);
                 Ok(())
             })
@@ -448,9 +448,7 @@ impl ClipBuilder {
         track(out, audio_header(), total, &edits, |out| {
             let duration = length(&(self.audio.start()..self.audio.end()));
             media(out, rate, duration, b"soun", |out| {
-                descriptions(out, std::slice::from_ref(audio), |out, entry| {
-                    audio_entry(out, entry)
-                })?;
+                descriptions(out, std::slice::from_ref(audio), audio_entry)?;
                 self.audio.write(out, false, len);
                 Ok(())
             })
@@ -476,7 +474,7 @@ fn video(segment: &SegmentSamples) -> impl Iterator<Item = (i64, i64, &SampleInf
 
 /// The bytes from the first sample that is taken to the end of the last.
 fn span(segment: &SegmentSamples, taken: &Taken, sound: &Range<i64>) -> Option<Range<u64>> {
-    let mut bytes = u64::MAX..0;
+    let (mut begin, mut finish) = (u64::MAX, 0);
     let mut number = 0;
     for run in &segment.runs {
         let (mut at, mut offset) = (run.start, run.offset);
@@ -487,14 +485,14 @@ fn span(segment: &SegmentSamples, taken: &Taken, sound: &Range<i64>) -> Option<R
                 TrackKind::Audio => sound.contains(&at),
             };
             if kept {
-                bytes = bytes.start.min(offset)..bytes.end.max(end);
+                (begin, finish) = (begin.min(offset), finish.max(end));
             }
             number += usize::from(run.track == TrackKind::Video);
             at = at.saturating_add(i64::from(sample.duration));
             offset = end;
         }
     }
-    (bytes.start < bytes.end).then_some(bytes)
+    (begin < finish).then_some(begin..finish)
 }
 
 fn wall(start_ms: i64, ticks: i64) -> i64 {
