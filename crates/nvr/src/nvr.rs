@@ -1,6 +1,7 @@
 //! The nvr itself: what it holds, how it starts and stops.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, atomic::AtomicBool},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -8,8 +9,8 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oriel_api::{
-    Change, ChannelId, DiskState, Error, EventKind, NoticesStatus, Result, Secret, Settings,
-    Timestamp, UploadStatus,
+    Change, ChannelId, DiskState, Error, EventKind, NoticesStatus, PlaceKind, Result, Secret,
+    Settings, Timestamp, UploadStatus,
     link::{AgentLink, AssemblyLink, WorkerLink},
 };
 use oriel_bucket::SharedStores;
@@ -28,7 +29,7 @@ use crate::{
     chronicle, collector,
     jobs::{self, Jobs},
     logins::{Logins, blocking},
-    random, retention,
+    places, random, retention,
     sign::Signer,
     snapshots,
     states::{Note, States},
@@ -99,6 +100,10 @@ pub struct Nvr {
     pub(crate) bucket_garbage: Arc<Notify>,
     /// A rule or the disk changed: what is to go is looked at now.
     pub(crate) retention: Arc<Notify>,
+    /// Files of a kind that are still to be moved.
+    pub(crate) moves: Mutex<BTreeMap<PlaceKind, u64>>,
+    /// A place was changed.
+    pub(crate) moving: Arc<Notify>,
     /// What the disk needs deleted cannot be.
     pub(crate) disk_stuck: AtomicBool,
     links: OnceLock<Links>,
@@ -176,6 +181,8 @@ impl Nvr {
             disk_state: Mutex::default(),
             bucket_garbage: Arc::new(Notify::new()),
             retention: Arc::new(Notify::new()),
+            moves: Mutex::default(),
+            moving: Arc::new(Notify::new()),
             disk_stuck: AtomicBool::new(false),
             links: OnceLock::new(),
             changes: broadcast::channel(CHANGES).0,
@@ -264,6 +271,7 @@ impl Nvr {
             tasks.push(retention::spawn(self.clone(), self.cancel.clone()));
             tasks.push(jobs::spawn(self.clone(), self.cancel.clone()));
             tasks.push(snapshots::spawn(self.clone(), self.cancel.clone()));
+            tasks.push(places::spawn(self.clone(), self.cancel.clone()));
         }
         info!(
             cameras = cameras.len(),

@@ -7,6 +7,7 @@ mod doors;
 mod exports;
 mod fakes;
 mod footage;
+mod places;
 mod refusals;
 mod retention;
 mod secrecy;

@@ -113,11 +113,13 @@ impl System {
         };
         let nvr = Nvr::new(options, store.clone(), secrets.clone()).await?;
         let program = Arc::new(Program::new(config.gst.clone()));
+        let (recordings, moving_from) = nvr.recordings_folders().await?;
         let options = WorkerOptions {
+            moving_from,
             stores,
             program: Some(program.clone()),
             uploads: Some(nvr.clone()),
-            ..WorkerOptions::new(DataDir::recordings(&path))
+            ..WorkerOptions::new(recordings)
         };
         let worker = Worker::new(options, nvr.clone());
         let agent_cancel = CancellationToken::new();

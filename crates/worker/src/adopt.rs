@@ -52,6 +52,7 @@ pub(crate) fn part(
     channel: &ChannelId,
     start: Timestamp,
 ) -> Result<Adopted, AdoptError> {
+    let spool = &spool.holding(channel, start);
     let path = spool.part(channel, start);
     let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
     let len = file.metadata()?.len();

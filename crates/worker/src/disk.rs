@@ -196,7 +196,7 @@ impl Disk {
             return self.pause(run, message);
         }
         let (volume, root) = (&*self.ground.volume, self.ground.spool.root());
-        if self.reserve.is_low(volume, root, Instant::now()) {
+        if self.reserve.is_low(volume, &root, Instant::now()) {
             run.state.lose(frames);
             return self.pause(run, LOW.into());
         }

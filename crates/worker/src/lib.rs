@@ -17,6 +17,7 @@ mod assembly;
 mod clock;
 mod disk;
 mod hub;
+mod mover;
 mod notices;
 mod options;
 mod pacer;

@@ -13,6 +13,8 @@ use crate::platform::{LocalDisk, Volume};
 pub struct WorkerOptions {
     /// The folder of recordings; made when it is not there.
     pub root: PathBuf,
+    /// An older folder whose files are still being moved to `root`.
+    pub moving_from: Option<PathBuf>,
     /// Seconds per segment, 5 to 600.
     pub segment_seconds: u32,
     /// A power cut loses at most so many seconds, 1 to 60.
@@ -39,6 +41,7 @@ impl WorkerOptions {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
+            moving_from: None,
             segment_seconds: 30,
             sync_seconds: 5,
             queue_bytes: 64 * 1024 * 1024,

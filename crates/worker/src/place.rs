@@ -116,7 +116,7 @@ impl Place {
     /// # Errors
     /// As the nvr does, when it cannot be asked.
     pub(crate) async fn take(&self, spool: &Spool, nvr: &dyn NvrLink) -> Result<Taken> {
-        let root = spool.root().to_owned();
+        let root = spool.root();
         let seen = match on_disk(move || look(&root)).await {
             Ok(seen) => seen,
             Err(error) => return Ok(self.refuse_io(&error)),
@@ -124,7 +124,7 @@ impl Place {
         if !nvr.recordings_place(seen.mark.as_deref()).await? {
             return Ok(self.refuse(DiskFault::Missing, MISSING.into()));
         }
-        let root = spool.root().to_owned();
+        let root = spool.root();
         let known = seen.mark.filter(|m| !m.is_empty());
         let (file, mark) = match on_disk(move || occupy(&root, known)).await {
             Ok(Some(taken)) => taken,
@@ -144,12 +144,46 @@ impl Place {
         Ok(Taken::Yes)
     }
 
+    /// Takes another folder for what is made from now on, and lets go of the one before.
+    ///
+    /// # Errors
+    /// `conflict` when another process has it, `storage_unavailable` when it cannot be used.
+    pub(crate) async fn change(
+        &self,
+        root: PathBuf,
+        nvr: &dyn NvrLink,
+        switch: impl FnOnce(),
+    ) -> Result<()> {
+        let refused = |e: io::Error| Error::new(ErrorCode::StorageUnavailable, explain(&e));
+        let seen = {
+            let root = root.clone();
+            on_disk(move || look(&root)).await.map_err(refused)?
+        };
+        let known = seen.mark.filter(|m| !m.is_empty());
+        let (file, mark) = on_disk(move || occupy(&root, known))
+            .await
+            .map_err(refused)?
+            .ok_or_else(|| Error::conflict("Another Oriel records into this folder."))?;
+        if !nvr.recordings_place(Some(&mark)).await? {
+            return Err(Error::conflict("This folder is not the one that is known."));
+        }
+        let mut inner = lock(&self.inner);
+        switch();
+        *inner = Inner {
+            fault: None,
+            lock: Some(file),
+            mark: Some(mark),
+        };
+        self.usable.store(true, Ordering::Release);
+        Ok(())
+    }
+
     /// Looks whether the folder that was taken is still there and can be written.
     pub(crate) async fn check(&self, spool: &Spool) {
         let Some(mark) = lock(&self.inner).mark.clone() else {
             return;
         };
-        let root = spool.root().to_owned();
+        let root = spool.root();
         match on_disk(move || {
             let same = look(&root)?.mark.as_ref() == Some(&mark);
             if same {

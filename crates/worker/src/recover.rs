@@ -3,7 +3,7 @@
 //! Every step may be repeated, and a crash between two steps leaves work for the next start and
 //! nothing worse. Nothing here is in the path of a request.
 
-use std::{collections::BTreeSet, future::Future, io, time::Duration};
+use std::{collections::BTreeSet, future::Future, io, path::Path, time::Duration};
 
 use oriel_api::{
     ChannelId, Error, ErrorCode, Timestamp,
@@ -13,6 +13,7 @@ use tracing::warn;
 
 use crate::{
     adopt::{self, Adopted},
+    mover::MOVING,
     spool::{Name, Spool, exists},
 };
 
@@ -101,7 +102,8 @@ impl Recovery<'_> {
             let spool = self.spool.clone();
             blocking(move || folders(&spool)).await?
         };
-        let real = self.known;
+        // Rows may have their files on the disk they are moved from.
+        let real = self.known && self.spool.old().is_none_or(|old| old.join(LOCK).exists());
         for name in others {
             report.foreign += 1;
             report.note(format!("{name}: not ours, left alone"));
@@ -338,46 +340,52 @@ fn row(segment: &OpenSegment) -> SegmentClosed {
 
 type Folders = (Vec<ChannelId>, Vec<String>);
 
+/// What is in a folder; nothing when it is not there.
+fn entries(folder: &Path) -> io::Result<Vec<std::fs::DirEntry>> {
+    match std::fs::read_dir(folder) {
+        Ok(entries) => entries.collect(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(e),
+    }
+}
+
 /// The channels' folders, and what else is there.
 fn folders(spool: &Spool) -> io::Result<Folders> {
-    let entries = match std::fs::read_dir(spool.root()) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Folders::default()),
-        Err(e) => return Err(e),
-    };
     let mut found = Folders::default();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        match name.parse::<ChannelId>() {
-            // A folder on another disk may be linked here.
-            Ok(channel) if entry.path().is_dir() => found.0.push(channel),
-            _ if name == LOCK || name == MARK => {}
-            _ => found.1.push(name),
+    for root in spool.roots() {
+        for entry in entries(&root)? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            match name.parse::<ChannelId>() {
+                // A folder on another disk may be linked here.
+                Ok(channel) if entry.path().is_dir() => found.0.push(channel),
+                _ if name == LOCK || name == MARK => {}
+                _ => found.1.push(name),
+            }
         }
     }
     Ok(found)
 }
 
+/// A channel's files, in order.
 fn list(spool: &Spool, channel: &ChannelId) -> io::Result<Listing> {
-    let entries = match std::fs::read_dir(spool.folder(channel)) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Listing::default()),
-        Err(e) => return Err(e),
-    };
     let mut listing = Listing::default();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let regular = entry.file_type()?.is_file();
-        match Name::parse(&name) {
-            Name::Closed(start) if regular => listing.closed.push(start),
-            Name::Part(start) if regular => listing.parts.push(start),
-            _ => listing.foreign.push(name),
+    for folder in spool.folders(channel) {
+        for entry in entries(&folder)? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let regular = entry.file_type()?.is_file();
+            match Name::parse(&name) {
+                Name::Closed(start) if regular => listing.closed.push(start),
+                Name::Part(start) if regular => listing.parts.push(start),
+                _ if name.ends_with(MOVING) => {}
+                _ => listing.foreign.push(name),
+            }
         }
     }
-    listing.closed.sort_unstable();
-    listing.parts.sort_unstable();
+    for starts in [&mut listing.closed, &mut listing.parts] {
+        starts.sort_unstable();
+        // In both folders: a move broke off before the old one was deleted.
+        starts.dedup();
+    }
     Ok(listing)
 }
 

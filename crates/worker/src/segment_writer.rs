@@ -209,8 +209,13 @@ impl SegmentWriter {
         if start != self.segment.start {
             state.begun(start);
         }
-        std::fs::rename(&self.path, spool.closed(channel, start))?;
-        sync_folder(&spool.folder(channel))?;
+        // In its own folder, also when new files are made elsewhere by now.
+        let folder = match self.path.parent() {
+            Some(folder) => folder.to_owned(),
+            None => spool.folder(channel),
+        };
+        std::fs::rename(&self.path, folder.join(format!("{}.mp4", start.ms())))?;
+        sync_folder(&folder)?;
         let mut segment = self.segment;
         segment.start = start;
         Ok(Some(segment))

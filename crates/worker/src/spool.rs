@@ -1,10 +1,13 @@
 //! Where files are: `<root>/<channel>/<start_ms>.mp4`, with `.part` behind it while open.
 //!
-//! A path is built from a channel id and a number, never from text a caller sent.
+//! A path is built from a channel id and a number, never from text a caller sent. While files are
+//! being moved here from an older folder there are two roots: new files are made in the first,
+//! and every file is found in the one where it lies.
 
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use oriel_api::{ChannelId, Timestamp};
@@ -14,10 +17,18 @@ use crate::platform::sync_folder;
 /// How far a start is moved to find a free name, in milliseconds.
 const NAME_TRIES: i64 = 10_000;
 
-/// The folder of recordings.
+/// The folder of recordings. Clones see the same roots.
 #[derive(Clone, Debug)]
 pub(crate) struct Spool {
+    roots: Arc<RwLock<Roots>>,
+    /// Held while one file is moved or some are deleted, so that none comes back.
+    moving: Arc<Mutex<()>>,
+}
+
+#[derive(Clone, Debug)]
+struct Roots {
     root: PathBuf,
+    old: Option<PathBuf>,
 }
 
 /// What a name in a channel's folder says.
@@ -33,24 +44,86 @@ pub(crate) enum Name {
 
 impl Spool {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self::moving_from(root, None)
     }
 
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// With an older folder whose files are on their way here.
+    pub(crate) fn moving_from(root: PathBuf, old: Option<PathBuf>) -> Self {
+        Self {
+            roots: Arc::new(RwLock::new(Roots { root, old })),
+            moving: Arc::default(),
+        }
     }
 
+    /// Files are made elsewhere from now on, and found in the old folder too.
+    pub(crate) fn set(&self, root: PathBuf, old: Option<PathBuf>) {
+        *self.roots.write().unwrap_or_else(PoisonError::into_inner) = Roots { root, old };
+    }
+
+    fn now(&self) -> Roots {
+        let roots = self.roots.read().unwrap_or_else(PoisonError::into_inner);
+        roots.clone()
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.now().root
+    }
+
+    /// The folder that files are moved from.
+    pub(crate) fn old(&self) -> Option<PathBuf> {
+        self.now().old
+    }
+
+    /// All folders with recordings.
+    pub(crate) fn roots(&self) -> Vec<PathBuf> {
+        let Roots { root, old } = self.now();
+        [Some(root), old].into_iter().flatten().collect()
+    }
+
+    /// Nothing is moved while this is held.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a channel's files are made.
     pub(crate) fn folder(&self, channel: &ChannelId) -> PathBuf {
-        self.root.join(channel.as_str())
+        self.root().join(channel.as_str())
+    }
+
+    /// All folders with a channel's files.
+    pub(crate) fn folders(&self, channel: &ChannelId) -> Vec<PathBuf> {
+        let roots = self.roots();
+        roots.iter().map(|r| r.join(channel.as_str())).collect()
+    }
+
+    /// The path of a name: in the old folder when it is only there.
+    fn place(&self, channel: &ChannelId, name: &str) -> PathBuf {
+        let Roots { root, old } = self.now();
+        let path = root.join(channel.as_str()).join(name);
+        if let Some(old) = old
+            && !path.exists()
+        {
+            let old = old.join(channel.as_str()).join(name);
+            if old.exists() {
+                return old;
+            }
+        }
+        path
     }
 
     pub(crate) fn closed(&self, channel: &ChannelId, start: Timestamp) -> PathBuf {
-        self.folder(channel).join(format!("{}.mp4", start.ms()))
+        self.place(channel, &format!("{}.mp4", start.ms()))
     }
 
     pub(crate) fn part(&self, channel: &ChannelId, start: Timestamp) -> PathBuf {
-        self.folder(channel)
-            .join(format!("{}.mp4.part", start.ms()))
+        self.place(channel, &format!("{}.mp4.part", start.ms()))
+    }
+
+    /// The spool of the one folder in which a `.part` lies, to work on it there.
+    pub(crate) fn holding(&self, channel: &ChannelId, start: Timestamp) -> Self {
+        let part = self.part(channel, start);
+        let root = part.parent().and_then(Path::parent).map(Path::to_owned);
+        Self::new(root.unwrap_or_else(|| self.root()))
     }
 
     /// A free name for a `.part` that cannot be read and is not to be lost.
@@ -72,7 +145,7 @@ impl Spool {
             return Ok(());
         }
         std::fs::create_dir_all(&folder)?;
-        sync_folder(&self.root)
+        sync_folder(&self.root())
     }
 
     /// The first start at or after the wanted one that no file has. The clock may have been

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     io,
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -28,6 +29,7 @@ use crate::{
     assembly,
     disk::{Disk, Job, Pace},
     hub::{Hub, LiveOptions, LiveRun, LiveSubscription, StreamKey},
+    mover::{self, Step},
     notices,
     options::WorkerOptions,
     place::{self, Place, Taken},
@@ -48,12 +50,20 @@ use crate::{
 const QUEUE_PIECES: usize = 16_384;
 /// How often a folder that was taken is looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// How often files are moved from an older folder, while there is one.
+const MOVE_EVERY: Duration = Duration::from_millis(500);
+/// The same after a fault.
+const MOVE_AGAIN: Duration = Duration::from_secs(30);
+/// It is not known how many are left.
+const LEFT_UNKNOWN: u64 = u64::MAX;
 /// How often a folder that cannot be used is tried.
 const TAKE_EVERY: Duration = Duration::from_secs(2);
 /// The media side of the program: records runs, shows them live, reads segments, recovers.
 pub struct Worker {
     spool: Spool,
     place: Arc<Place>,
+    /// Files that are still to be moved from the old folder.
+    left: AtomicU64,
     /// Nothing is written for want of space.
     stopped: Arc<AtomicBool>,
     volume: Arc<dyn Volume>,
@@ -87,7 +97,8 @@ impl Worker {
     pub fn new(options: WorkerOptions, nvr: Arc<dyn NvrLink>) -> Arc<Self> {
         let (reporter, news) = Reporter::new();
         Arc::new(Self {
-            spool: Spool::new(options.root),
+            spool: Spool::moving_from(options.root, options.moving_from),
+            left: AtomicU64::new(LEFT_UNKNOWN),
             place: Arc::default(),
             stopped: Arc::default(),
             volume: options.volume,
@@ -181,6 +192,11 @@ impl Worker {
         if let Some(uploads) = &self.uploads {
             notices::spawn(self.stores.clone(), uploads.clone(), cancel.clone());
         }
+        let (this, stop) = (Arc::clone(self), cancel.clone());
+        tokio::spawn(async move {
+            let moving = this.keep_moving(stop.clone());
+            stop.run_until_cancelled(moving).await;
+        });
         let this = Arc::clone(self);
         tokio::spawn(async move {
             cancel
@@ -188,6 +204,33 @@ impl Worker {
                 .await;
         });
         Ok(())
+    }
+
+    /// Moves what lies in an older folder.
+    async fn keep_moving(&self, cancel: CancellationToken) {
+        loop {
+            tokio::time::sleep(MOVE_EVERY).await;
+            let Some(old) = self.spool.old().filter(|_| self.place.is_usable()) else {
+                continue;
+            };
+            let (spool, from, cancel) = (self.spool.clone(), old.clone(), cancel.clone());
+            let step = tokio::task::spawn_blocking(move || mover::step(&spool, &from, &cancel));
+            match step.await.unwrap_or_else(|e| Err(io::Error::other(e))) {
+                Ok(Step::Left(left)) => self.left.store(left, Ordering::Relaxed),
+                Ok(Step::Done) => {
+                    // Unless somebody has chosen yet another one meanwhile.
+                    if self.spool.old().as_ref() == Some(&old) {
+                        info!(from = %old.display(), "all recordings are moved");
+                        self.spool.set(self.spool.root(), None);
+                    }
+                }
+                Ok(Step::Away) => self.left.store(LEFT_UNKNOWN, Ordering::Relaxed),
+                Err(error) => {
+                    warn!(%error, from = %old.display(), "recordings could not be moved; will try again");
+                    tokio::time::sleep(MOVE_AGAIN).await;
+                }
+            }
+        }
     }
 
     /// Looks after the folder: takes it when it is there, and brings the spool in order each
@@ -293,7 +336,7 @@ impl Worker {
                 false => Err(place::unusable(&self.place)),
             };
         }
-        let root = self.spool.root().to_owned();
+        let root = self.spool.root();
         let seen = tokio::task::spawn_blocking(move || place::look(&root))
             .await
             .map_err(Error::internal)?
@@ -301,7 +344,7 @@ impl Worker {
         // Looking takes nothing: only whether this is the known folder is asked.
         let known = self.nvr.recordings_place(seen.mark.as_deref()).await?;
         if !mend {
-            let root = self.spool.root().to_owned();
+            let root = self.spool.root();
             let taken = tokio::task::spawn_blocking(move || place::is_taken(&root))
                 .await
                 .map_err(Error::internal)?;
@@ -495,19 +538,22 @@ impl WorkerLink for Worker {
         }
         let (spool, wanted) = (self.spool.clone(), files.to_vec());
         let deleted = tokio::task::spawn_blocking(move || {
+            let _held = spool.hold();
             let mut touched = BTreeSet::new();
             let mut results: Vec<io::Result<()>> = Vec::with_capacity(wanted.len());
             for (channel, start) in &wanted {
-                results.push(match std::fs::remove_file(spool.closed(channel, *start)) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-                    _ => Ok(()),
-                });
+                results.push(remove(&spool, channel, *start));
                 touched.insert(channel);
             }
             for channel in touched {
-                if let Err(error) = sync_folder(&spool.folder(channel))
-                    && error.kind() != io::ErrorKind::NotFound
-                {
+                let synced =
+                    spool.folders(channel).iter().try_for_each(|folder| {
+                        match sync_folder(folder) {
+                            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                            _ => Ok(()),
+                        }
+                    });
+                if let Err(error) = synced {
                     for (result, file) in results.iter_mut().zip(&wanted) {
                         if file.0 == *channel && result.is_ok() {
                             *result = Err(io::Error::new(error.kind(), error.to_string()));
@@ -528,14 +574,32 @@ impl WorkerLink for Worker {
     }
 
     async fn disk_space(&self) -> Option<(u64, u64)> {
-        let root = self.spool.root().to_owned();
+        let root = self.spool.root();
         tokio::task::spawn_blocking(move || disk_space(&root).ok())
             .await
             .ok()?
     }
 
+    async fn set_recordings(&self, root: PathBuf, moving_from: Option<PathBuf>) -> Result<()> {
+        let next = root.clone();
+        self.left.store(LEFT_UNKNOWN, Ordering::Relaxed);
+        let switch = || self.spool.set(next, moving_from);
+        self.place.change(root, &*self.nvr, switch).await?;
+        info!(folder = %self.spool.root().display(), "recordings are made here from now on");
+        Ok(())
+    }
+
+    fn recordings_left(&self) -> Option<u64> {
+        self.spool.old()?;
+        Some(self.left.load(Ordering::Relaxed)).filter(|n| *n != LEFT_UNKNOWN)
+    }
+
+    fn recordings_move(&self) -> bool {
+        self.spool.old().is_some()
+    }
+
     async fn disk(&self) -> DiskSight {
-        let (root, volume) = (self.spool.root().to_owned(), Arc::clone(&self.volume));
+        let (root, volume) = (self.spool.root(), Arc::clone(&self.volume));
         let space = tokio::task::spawn_blocking(move || volume.space(&root).ok())
             .await
             .ok()
@@ -551,6 +615,17 @@ impl WorkerLink for Worker {
             fault: self.place.fault(),
         }
     }
+}
+
+/// Removes a segment's file wherever it lies.
+fn remove(spool: &Spool, channel: &ChannelId, start: Timestamp) -> io::Result<()> {
+    for folder in spool.folders(channel) {
+        match std::fs::remove_file(folder.join(format!("{}.mp4", start.ms()))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn unreadable(error: io::Error) -> Error {

@@ -149,3 +149,102 @@ async fn a_new_disk_is_begun_when_somebody_says_so() {
     let mark = bench.nvr.mark.lock().unwrap().clone().unwrap();
     assert_eq!(mark.len(), 24);
 }
+
+#[tokio::test]
+async fn recordings_move_while_recording_and_are_found_all_the_time() {
+    let footage = Footage::of("h264-aac.mp4");
+    let bench = Bench::started(2).await;
+    let old = bench.root();
+    let new = bench.dir.path().join("other").join("recordings");
+    let mut sink = bench.open(&footage);
+    let mut second = 0;
+    let mut push = |seconds: usize| {
+        for _ in 0..seconds {
+            for frame in footage.video(1) {
+                sink.push(Frame {
+                    dts: frame.dts + second * 90_000,
+                    ..frame
+                });
+            }
+            second += 1;
+        }
+        second
+    };
+    push(7);
+    until("some are closed", || bench.nvr.rows().len() >= 2).await;
+    // Somebody has said so: the next mark is taken.
+    *bench.nvr.mark.lock().unwrap() = Some(String::new());
+    bench
+        .worker
+        .set_recordings(new.clone(), Some(old.clone()))
+        .await
+        .unwrap();
+    let before = bench.nvr.rows();
+    for row in &before {
+        let file = bench.worker.open_file(&channel(), row.start).await.unwrap();
+        assert_eq!(file.len(), row.bytes);
+    }
+    // What was deleted does not come back.
+    let gone = before[0].start;
+    let deleted = bench.worker.delete_segments(&[(channel(), gone)]).await;
+    assert!(deleted[0].is_ok());
+    push(7);
+    until("everything is moved", || !bench.worker.recordings_move()).await;
+    assert!(!old.exists(), "{:?}", names(&old));
+    sink.close(reason(), None);
+    bench.stop().await;
+    let rows = bench.nvr.rows();
+    let folder = new.join(channel().as_str());
+    let expected: Vec<_> = rows
+        .iter()
+        .filter(|r| r.start != gone)
+        .map(|r| format!("{}.mp4", r.start.ms()))
+        .collect();
+    assert_eq!(names(&folder), expected);
+    let frames: usize = expected
+        .iter()
+        .map(|n| frames_in(&folder.join(n)).0.len())
+        .sum();
+    let lost = frames_of(&rows[0]);
+    assert_eq!(frames + lost, 140, "nothing is lost on the way");
+}
+
+/// Frames of a segment, by its length: ten a second.
+fn frames_of(row: &oriel_api::link::SegmentClosed) -> usize {
+    ((row.end.ms() - row.start.ms()) / 100) as usize
+}
+
+#[tokio::test]
+async fn a_move_goes_on_after_a_restart_and_takes_no_row_for_missing() {
+    let footage = Footage::of("h264-aac.mp4");
+    let bench = Bench::started(2).await;
+    let rows = bench.record(&footage, footage.video(6)).await;
+    let old = bench.dir.path().join("old");
+    fs::rename(bench.root(), &old).unwrap();
+    // A copy that a crash left behind, and one that was whole before the old one was deleted.
+    let folder = bench.folder();
+    fs::create_dir_all(&folder).unwrap();
+    let name = |n: usize| format!("{}.mp4", rows[n].start.ms());
+    fs::write(folder.join(format!("{}.moving", name(0))), b"half").unwrap();
+    fs::copy(
+        old.join(channel().as_str()).join(name(1)),
+        folder.join(name(1)),
+    )
+    .unwrap();
+    *bench.nvr.mark.lock().unwrap() = Some(String::new());
+    let mut options = oriel_worker::WorkerOptions::new(bench.root());
+    options.moving_from = Some(old.clone());
+    let nvr = Arc::clone(&bench.nvr) as Arc<dyn oriel_api::link::NvrLink>;
+    let worker = Worker::new(options, nvr);
+    worker.configure_channel(&channel(), Cutting::default());
+    worker.start(true).await.unwrap();
+    let mut recovery = worker.recovery();
+    let report = recovery.wait_for(Option::is_some).await.unwrap().clone();
+    assert!(report.as_ref().unwrap().is_clean(), "{report:?}");
+    until("everything is moved", || !worker.recordings_move()).await;
+    worker.stop().await;
+    assert_eq!(bench.nvr.rows(), rows);
+    let expected: Vec<_> = (0..rows.len()).map(name).collect();
+    assert_eq!(names(&folder), expected);
+    assert!(!old.exists());
+}

@@ -7,11 +7,13 @@ mod upload;
 pub use assembly::{Assembled, AssemblyLink, AssemblyOrder, AssemblyProgress, Piece};
 pub use upload::{UploadDone, UploadId, UploadQueue, UploadTask};
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 
 use crate::{
-    AudioMode, CameraId, ChannelId, Credentials, Engine, EngineInUse, ProbeReport, Quality, Reason,
-    RecordMode, RecordingState, Result, Settings, StreamProfile, StreamState, StreamStats,
+    AudioMode, CameraId, ChannelId, Credentials, Engine, EngineInUse, Error, ProbeReport, Quality,
+    Reason, RecordMode, RecordingState, Result, Settings, StreamProfile, StreamState, StreamStats,
     Timestamp, Warning,
 };
 
@@ -161,6 +163,20 @@ pub trait WorkerLink: Send + Sync {
             results.push(self.delete_segment(channel, *start).await);
         }
         results
+    }
+    /// Recordings are made in this folder from now on; what lies in the other one is moved there
+    /// in the background and found in both until then.
+    async fn set_recordings(&self, root: PathBuf, moving_from: Option<PathBuf>) -> Result<()> {
+        let _ = (root, moving_from);
+        Err(Error::unavailable("The recorder cannot move its folder."))
+    }
+    /// Files that are still to be moved; `None` when none are, or while the old folder is away.
+    fn recordings_left(&self) -> Option<u64> {
+        None
+    }
+    /// Whether files are being moved.
+    fn recordings_move(&self) -> bool {
+        self.recordings_left().is_some()
     }
     /// Free and total bytes of the disk with footage.
     async fn disk_space(&self) -> Option<(u64, u64)>;

@@ -43,6 +43,8 @@ pub struct FolderBucket {
 #[derive(Debug)]
 struct Inner {
     root: PathBuf,
+    /// Where objects are looked for that are not here yet.
+    old: Option<PathBuf>,
     signer: Option<Signer>,
 }
 
@@ -73,13 +75,52 @@ impl FolderBucket {
 
     /// Opens a folder that was set up. Without a signer there are no signed addresses.
     pub async fn open(root: impl AsRef<Path>, signer: Option<Signer>) -> Result<Self, BucketError> {
+        Self::open_moving(root, None, signer).await
+    }
+
+    /// The same for a folder into which objects are being moved from an older one: until they
+    /// are, they are read and deleted there.
+    pub async fn open_moving(
+        root: impl AsRef<Path>,
+        old: Option<PathBuf>,
+        signer: Option<Signer>,
+    ) -> Result<Self, BucketError> {
         let root = root.as_ref().to_owned();
         let bucket = Self {
-            inner: Arc::new(Inner { root, signer }),
+            inner: Arc::new(Inner { root, old, signer }),
         };
         let b = bucket.clone();
         quick(move || b.present()).await?;
         Ok(bucket)
+    }
+
+    /// Takes over an object of an older folder: copied, synced and in its place before it goes
+    /// there. One that is here already is the newer. May be repeated.
+    pub async fn take_over(&self, old: &Self, key: &ObjectKey) -> Result<(), BucketError> {
+        let size = match old.stat(key).await {
+            Err(BucketError::NotFound) => return Ok(()),
+            stat => stat?.size,
+        };
+        let (me, from, of) = (self.clone(), old.clone(), key.clone());
+        let work = blocking(move || {
+            let (path, _) = from.find(&of)?;
+            let temp = me.temp()?;
+            std::fs::copy(path, temp.path()).map_err(|e| fault(&e))?;
+            temp.as_file().sync_all().map_err(|e| fault(&e))?;
+            match me.place(temp, &of, true) {
+                Err(BucketError::AlreadyExists) => {}
+                placed => placed?,
+            }
+            // Deleted meanwhile: then it is not wanted here either.
+            match from.find(&of) {
+                Err(BucketError::NotFound) => Ok(false),
+                found => found.map(|_| true),
+            }
+        });
+        let wanted = timeout(disk::long(size), work)
+            .await
+            .unwrap_or(Err(BucketError::TIMED_OUT))?;
+        if wanted { old } else { self }.delete(key).await
     }
 
     /// The folder.
@@ -102,7 +143,11 @@ impl FolderBucket {
 
     /// The path of an object, when no link lies on the way.
     fn path(&self, key: &ObjectKey) -> Result<PathBuf, BucketError> {
-        let mut path = self.inner.root.clone();
+        Self::path_in(&self.inner.root, key)
+    }
+
+    fn path_in(root: &Path, key: &ObjectKey) -> Result<PathBuf, BucketError> {
+        let mut path = root.to_owned();
         for part in key.as_str().split('/') {
             path.push(part);
             match path.symlink_metadata() {
@@ -118,7 +163,22 @@ impl FolderBucket {
 
     /// The path and metadata of an object that is there.
     fn find(&self, key: &ObjectKey) -> Result<(PathBuf, std::fs::Metadata), BucketError> {
-        let path = self.path(key)?;
+        match (self.find_in(&self.inner.root, key), &self.inner.old) {
+            (Err(BucketError::NotFound), Some(old)) => match self.find_in(old, key) {
+                // Moved between the two looks.
+                Err(BucketError::NotFound) => self.find_in(&self.inner.root, key),
+                found => found,
+            },
+            (found, _) => found,
+        }
+    }
+
+    fn find_in(
+        &self,
+        root: &Path,
+        key: &ObjectKey,
+    ) -> Result<(PathBuf, std::fs::Metadata), BucketError> {
+        let path = Self::path_in(root, key)?;
         match path.metadata() {
             Ok(meta) if meta.is_file() => Ok((path, meta)),
             Ok(_) => Err(BucketError::NotFound),
@@ -312,21 +372,23 @@ impl FolderBucket {
     pub(crate) async fn delete(&self, key: &ObjectKey) -> Result<(), BucketError> {
         let (me, key) = (self.clone(), key.clone());
         quick(move || {
-            let path = match me.find(&key) {
-                Err(BucketError::NotFound) => return Ok(()),
-                found => found?.0,
-            };
-            match std::fs::remove_file(&path) {
-                Err(e) if !disk::is_missing(&e) => return Err(fault(&e)),
-                _ => {}
-            }
-            // Folders that became empty; the first that is not ends it.
-            let mut folder = path.parent();
-            while let Some(empty) = folder.filter(|f| **f != *me.inner.root) {
-                if std::fs::remove_dir(empty).is_err() {
-                    break;
+            for root in me.inner.old.iter().chain([&me.inner.root]) {
+                let path = match me.find_in(root, &key) {
+                    Err(BucketError::NotFound) => continue,
+                    found => found?.0,
+                };
+                match std::fs::remove_file(&path) {
+                    Err(e) if !disk::is_missing(&e) => return Err(fault(&e)),
+                    _ => {}
                 }
-                folder = empty.parent();
+                // Folders that became empty; the first that is not ends it.
+                let mut folder = path.parent();
+                while let Some(empty) = folder.filter(|f| f != root) {
+                    if std::fs::remove_dir(empty).is_err() {
+                        break;
+                    }
+                    folder = empty.parent();
+                }
             }
             Ok(())
         })
@@ -371,5 +433,62 @@ impl FolderBucket {
     /// What checks the signed addresses of this folder, for whoever serves it.
     pub fn signer(&self) -> Option<&Signer> {
         self.inner.signer.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn folder() -> (tempfile::TempDir, FolderBucket) {
+        let dir = tempfile::tempdir().unwrap();
+        FolderBucket::set_up(dir.path()).await.unwrap();
+        let bucket = FolderBucket::open(dir.path(), None).await.unwrap();
+        (dir, bucket)
+    }
+
+    async fn put(bucket: &FolderBucket, key: &ObjectKey, text: &'static str) {
+        let source = Source::Bytes(text.as_bytes().into());
+        bucket
+            .put(key, &source, &PutOptions::default())
+            .await
+            .unwrap();
+    }
+
+    async fn text(bucket: &FolderBucket, key: &ObjectKey) -> Vec<u8> {
+        let (path, _) = bucket.find(key).unwrap();
+        std::fs::read(path).unwrap()
+    }
+
+    #[tokio::test]
+    async fn objects_are_found_in_both_folders_until_they_are_moved() {
+        let ((old_dir, old), (new_dir, _)) = (folder().await, folder().await);
+        let key = |n: &str| ObjectKey::parse(format!("clips/aaaaaaaaaaaa/{n}.mp4")).unwrap();
+        for name in ["one", "two", "three", "four"] {
+            put(&old, &key(name), "old").await;
+        }
+        let moving = FolderBucket::open_moving(new_dir.path(), Some(old_dir.path().into()), None)
+            .await
+            .unwrap();
+        assert_eq!(text(&moving, &key("one")).await, b"old");
+        put(&moving, &key("two"), "new").await;
+        moving.delete(&key("three")).await.unwrap();
+        moving.delete(&key("three")).await.unwrap();
+        for _ in 0..2 {
+            for name in ["one", "two", "three"] {
+                moving.take_over(&old, &key(name)).await.unwrap();
+            }
+        }
+        let alone = FolderBucket::open(new_dir.path(), None).await.unwrap();
+        assert_eq!(text(&alone, &key("one")).await, b"old");
+        assert_eq!(text(&alone, &key("two")).await, b"new");
+        assert!(matches!(
+            alone.stat(&key("three")).await,
+            Err(BucketError::NotFound)
+        ));
+        let left = old.list(None, None, 10).await.unwrap();
+        assert_eq!(left.objects.len(), 1);
+        moving.delete(&key("four")).await.unwrap();
+        assert!(!old_dir.path().join("clips").exists());
     }
 }

@@ -13,7 +13,9 @@ use crate::Nvr;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks at a disk, which may be a share whose server is gone.
-async fn looked<T: Send + 'static>(look: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(crate) async fn looked<T: Send + 'static>(
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
     tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(look))
         .await
         .map_err(|_| Error::unavailable("The disk of this folder does not answer."))?

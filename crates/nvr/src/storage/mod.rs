@@ -11,18 +11,16 @@ mod test;
 
 use std::sync::PoisonError;
 
-use oriel_api::{
-    Destination, Empty, Error, Place, PlaceKind, PlaceUpdate, Result, Storage, StorageUpdate,
-};
+use oriel_api::{Destination, Empty, Result, Storage, StorageUpdate};
 use oriel_bucket::FolderBucket;
 use tracing::info;
 
+pub(crate) use self::folder::{KINDS, looked};
+pub(crate) use self::{open::spawn, state::StorageState};
 use self::{
-    folder::KINDS,
     open::{Destined, KEYS},
     settings::KeysChange,
 };
-pub(crate) use self::{open::spawn, state::StorageState};
 use crate::{Nvr, logins::blocking};
 
 /// The settings in the database.
@@ -68,30 +66,6 @@ impl Nvr {
         })
     }
 
-    async fn places(&self) -> Result<Vec<Place>> {
-        let stores = self.options.stores.now();
-        let roots = self.place_roots().await?;
-        Ok(KINDS
-            .iter()
-            .filter_map(|(kind, _)| Some((*kind, roots.get(kind)?)))
-            .map(|(kind, root)| {
-                let has_store = !matches!(kind, PlaceKind::Recordings | PlaceKind::Logs);
-                let closed = has_store && !stores.local.contains_key(&kind);
-                Place {
-                    kind,
-                    root: root.display().to_string(),
-                    free: None,
-                    total: None,
-                    error: closed.then(|| {
-                        "This folder cannot be used. Check that its disk is connected and can be written.".into()
-                    }),
-                    moving_from: None,
-                    moving_left: None,
-                }
-            })
-            .collect())
-    }
-
     pub(crate) async fn update_storage(&self, input: StorageUpdate) -> Result<Storage> {
         let _editing = self.editing.lock().await;
         let before = self.storage_settings();
@@ -133,9 +107,5 @@ impl Nvr {
     pub(crate) async fn retry_storage(&self, _: Empty) -> Result<Storage> {
         self.storage.again.notify_one();
         self.storage().await
-    }
-
-    pub(crate) async fn update_place(&self, _: PlaceUpdate) -> Result<Storage> {
-        Err(Error::unavailable("Not built yet."))
     }
 }

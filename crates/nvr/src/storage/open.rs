@@ -113,13 +113,18 @@ impl Nvr {
     /// Root folder of every place: the data folder where nothing else is set.
     pub(crate) async fn place_roots(&self) -> Result<BTreeMap<PlaceKind, PathBuf>> {
         let data = &self.options.data_dir;
-        Ok(KINDS.map(|(kind, _)| (kind, data.clone())).into())
+        let mut roots: BTreeMap<_, _> = KINDS.map(|(kind, _)| (kind, data.clone())).into();
+        for row in self.store.places().await? {
+            roots.insert(row.kind, self.root_of(&row.root));
+        }
+        Ok(roots)
     }
 
     /// The places of what is made here, opened.
     async fn open_places(
         &self,
         roots: &BTreeMap<PlaceKind, PathBuf>,
+        moving: &BTreeMap<PlaceKind, PathBuf>,
     ) -> BTreeMap<PlaceKind, Bucket> {
         let mut open = BTreeMap::new();
         for kind in [PlaceKind::Snapshots, PlaceKind::Clips, PlaceKind::Exports] {
@@ -132,7 +137,7 @@ impl Nvr {
                 if own {
                     FolderBucket::set_up(root).await?;
                 }
-                FolderBucket::open(root, None).await
+                FolderBucket::open_moving(root, moving.get(&kind).cloned(), None).await
             };
             match tokio::time::timeout(PATIENCE, opening).await {
                 Ok(Ok(folder)) => {
@@ -248,7 +253,8 @@ impl Nvr {
                 before.places.clone()
             }
         };
-        let local = self.open_places(&places).await;
+        let moving = self.moving_roots().await.unwrap_or_default();
+        let local = self.open_places(&places, &moving).await;
         let whole = local.len() == 3;
         // The places are of use while the destination is being opened.
         self.options.stores.replace(Stores {

@@ -46,12 +46,20 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 
     // Footage needs no passwords, so it is checked even when they cannot be read.
     let nvr = Nvr::new(
-        NvrOptions::default(),
+        NvrOptions {
+            data_dir: data.clone(),
+            ..NvrOptions::default()
+        },
         store.clone(),
         Arc::new(MemoryStore::default()),
     )
     .await?;
-    let worker = Worker::new(WorkerOptions::new(DataDir::recordings(data)), nvr);
+    let (recordings, moving_from) = nvr.recordings_folders().await?;
+    let spool = WorkerOptions {
+        moving_from,
+        ..WorkerOptions::new(recordings)
+    };
+    let worker = Worker::new(spool, nvr);
     let report = worker.recover(options.repair).await?;
     say(format_args!("Oriel {VERSION}, {}", data.display()));
     let counts = [
