@@ -10,6 +10,12 @@ CREATE TABLE audit (
   ok INTEGER NOT NULL CHECK (ok IN (0, 1))
 ) STRICT;
 
+CREATE TABLE backlog (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  waiting INTEGER NOT NULL,
+  bytes INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE camera (
   id INTEGER PRIMARY KEY,
   public_id TEXT NOT NULL UNIQUE CHECK (length(public_id) = 12),
@@ -310,6 +316,14 @@ CREATE TABLE stream_profile (
 
 CREATE UNIQUE INDEX stream_profile_address ON stream_profile (url) WHERE quality = 'high';
 
+CREATE TRIGGER upload_counted AFTER INSERT ON upload BEGIN
+  UPDATE backlog SET waiting = waiting + 1, bytes = bytes + new.bytes;
+END;
+
+CREATE TRIGGER upload_discounted AFTER DELETE ON upload BEGIN
+  UPDATE backlog SET waiting = waiting - 1, bytes = bytes - old.bytes;
+END;
+
 CREATE TABLE upload (
   id INTEGER PRIMARY KEY,
   at_ms INTEGER NOT NULL,
@@ -320,17 +334,18 @@ CREATE TABLE upload (
   clip INTEGER UNIQUE REFERENCES clip (id) ON DELETE CASCADE,
   snapshot INTEGER UNIQUE REFERENCES snapshot (id) ON DELETE CASCADE,
   export_part INTEGER UNIQUE REFERENCES export_part (id) ON DELETE CASCADE,
+  manifest INTEGER UNIQUE REFERENCES export (id) ON DELETE CASCADE,
   multipart TEXT,
   tries INTEGER NOT NULL DEFAULT 0,
   due_ms INTEGER NOT NULL DEFAULT 0,
   error TEXT,
   CHECK ((recording IS NOT NULL) + (clip IS NOT NULL) + (snapshot IS NOT NULL)
-    + (export_part IS NOT NULL) = 1)
+    + (export_part IS NOT NULL) + (manifest IS NOT NULL) = 1)
 ) STRICT;
 
 CREATE INDEX upload_due ON upload (due_ms) WHERE due_ms > 0;
 
-CREATE INDEX upload_order ON upload (at_ms, id);
+CREATE INDEX upload_order ON upload (at_ms, id, due_ms);
 
 CREATE TABLE usage (
   channel INTEGER PRIMARY KEY REFERENCES channel (id) ON DELETE CASCADE,

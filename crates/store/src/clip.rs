@@ -4,7 +4,8 @@ use oriel_api::{ChannelId, ClipId, ClipStatus, Gap, Range, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::{
-    NewestPage, Result, Selection, Store, StoreError, channel, garbage_object, newest::Listed, text,
+    NewestPage, Result, Selection, Store, StoreError, channel, garbage_object, newest::Listed,
+    text, upload,
 };
 
 /// A clip to be made.
@@ -273,7 +274,9 @@ impl Store {
             if changed == 0 {
                 return Ok(None);
             }
-            existing(c, &id).map(Some)
+            let row = existing(c, &id)?;
+            upload::enqueue(c, upload::Of::Clip(row.number))?;
+            Ok(Some(row))
         })
         .await
     }

@@ -3,7 +3,7 @@
 use oriel_api::{ChannelId, EventKind, Reason, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::{Result, Store, StoreError, channel, text};
+use crate::{Result, Store, StoreError, channel, text, upload};
 
 /// Events that are kept. A camera that comes and goes all day must not fill the disk.
 const KEPT: i64 = 1_000_000;
@@ -149,6 +149,9 @@ impl Store {
                 event.reason.as_ref().map(|r| &r.message),
             ))?;
             let id = c.last_insert_rowid();
+            if let Some(channel) = channel {
+                upload::event_kept(c, channel, event.kind, event.at.ms())?;
+            }
             if id % 1000 == 0 {
                 c.execute("DELETE FROM event WHERE id <= ?1", [id - KEPT])?;
             }

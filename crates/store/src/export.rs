@@ -3,7 +3,9 @@
 use oriel_api::{CameraId, ChannelId, ExportFormat, ExportId, ExportStatus, Gap, Range, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::{MadeFile, NewestPage, Result, Selection, Store, StoreError, garbage_object, text};
+use crate::{
+    MadeFile, NewestPage, Result, Selection, Store, StoreError, garbage_object, text, upload,
+};
 
 /// The file of one camera, to be made.
 #[derive(Clone, Debug)]
@@ -342,6 +344,7 @@ impl Store {
             if changed == 0 {
                 return Ok(None);
             }
+            upload::enqueue(c, upload::Of::ExportPart(part))?;
             of_part(c, part)
         })
         .await
@@ -383,6 +386,12 @@ impl Store {
             if changed == 0 {
                 return Ok(None);
             }
+            let number = c.query_row(
+                "SELECT id FROM export WHERE public_id = ?1",
+                [id.as_str()],
+                |r| r.get(0),
+            )?;
+            upload::enqueue(c, upload::Of::Manifest(number))?;
             one(c, &id)
         })
         .await

@@ -30,6 +30,7 @@ mod store;
 mod stream_profile;
 mod text;
 mod timeline;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +52,7 @@ pub use retention::{Candidate, Held, Retired, Walk, Walked, Which};
 pub use session::SessionRow;
 pub use snapshot::{NewSnapshot, SnapshotRow};
 pub use store::Store;
+pub use upload::{Arrived, Backlog, LostUpload};
 
 /// Result of a storage call.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

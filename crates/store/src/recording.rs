@@ -6,7 +6,7 @@ use oriel_api::{
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::{Result, Store, StoreError, channel, codec, garbage};
+use crate::{Result, Store, StoreError, channel, codec, garbage, upload};
 
 /// How far before a window its first segment may begin: longer than the longest segment with
 /// key frames far apart. A still longer one is found as the last before the window.
@@ -158,6 +158,14 @@ impl Store {
                     codec,
                     segment.continues,
                 ))?;
+            if changed > 0 {
+                let id = c
+                    .prepare_cached(
+                        "SELECT id FROM recording WHERE channel = ?1 AND start_ms = ?2",
+                    )?
+                    .query_row((channel, segment.start.ms()), |r| r.get(0))?;
+                upload::enqueue(c, upload::Of::Recording(id))?;
+            }
             Ok(if changed > 0 {
                 Inserted::Added
             } else {

@@ -4,7 +4,8 @@ use oriel_api::{ChannelId, SnapshotId, SnapshotSource, SnapshotStatus, Timestamp
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::{
-    NewestPage, Result, Selection, Store, StoreError, channel, garbage_object, newest::Listed, text,
+    NewestPage, Result, Selection, Store, StoreError, channel, garbage_object, newest::Listed,
+    text, upload,
 };
 
 /// Milliseconds a snapshot may be moved by when others show the same moment.
@@ -227,7 +228,9 @@ impl Store {
                     sha256,
                 ),
             )?;
-            existing(c, &id)
+            let row = existing(c, &id)?;
+            upload::enqueue(c, upload::Of::Snapshot(row.number))?;
+            Ok(row)
         })
         .await
     }

@@ -1,0 +1,599 @@
+//! Table `upload`: what is still to be brought to the destination, oldest media first.
+//!
+//! A row is made in the transaction that makes what it is for, and goes in the transaction that
+//! notes that the destination has it. Not here: whether and when anything is uploaded.
+
+use oriel_api::{
+    ChannelId, EventKind, Timestamp,
+    link::{UploadId, UploadTask},
+};
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::{Result, Store, channel, garbage_object, text};
+
+/// Kinds of events that mean that somebody or something was seen: what the policy `events`
+/// uploads around.
+const SEEN: &[EventKind] = &[EventKind::Marked];
+/// Footage before such an event that belongs to it.
+const BEFORE_MS: i64 = 10_000;
+/// Footage after such an event that belongs to it.
+const AFTER_MS: i64 = 30_000;
+
+/// How much waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Objects.
+    pub waiting: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Moment of the oldest.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What came of the news that an object is at the destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrived {
+    /// It was noted.
+    Noted,
+    /// It was known already.
+    Known,
+    /// Nobody owns such an object, or it has another size than ours.
+    Unknown,
+}
+
+/// An upload that can never be made, and whose it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostUpload {
+    /// The channel, when it is known.
+    pub channel: Option<ChannelId>,
+    /// Where it would have gone.
+    pub key: String,
+}
+
+/// Which row an upload is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    Recording(i64),
+    Clip(i64),
+    Snapshot(i64),
+    ExportPart(i64),
+    Manifest(i64),
+}
+
+/// Whether a destination is set. Kept as a setting so that it is read in the same transaction.
+fn on(connection: &Connection) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("SELECT value = '1' FROM setting WHERE key = 'uploading'")?
+        .query_row([], |r| r.get(0))
+        .optional()?
+        .unwrap_or(false))
+}
+
+fn seen() -> Result<String> {
+    let words = SEEN.iter().map(text::word).collect::<Result<Vec<_>>>()?;
+    Ok(words
+        .iter()
+        .map(|w| format!("'{w}'"))
+        .collect::<Vec<_>>()
+        .join(", "))
+}
+
+/// The key of a segment, as `bucket::ObjectKey::recording` makes it; a test of the nvr compares.
+const KEY: &str = "'recordings/' || channel.public_id || '/' ||
+     strftime('%Y/%m/%d', recording.start_ms / 1000, 'unixepoch') || '/' ||
+     recording.start_ms || '-' || max(recording.end_ms - recording.start_ms, 1) || '.mp4'";
+
+/// Queues a row when a destination is set and its channel's policy says so.
+pub(crate) fn enqueue(connection: &Connection, of: Of) -> Result<()> {
+    if on(connection)? {
+        enqueue_any(connection, of)?;
+    }
+    Ok(())
+}
+
+fn enqueue_any(connection: &Connection, of: Of) -> Result<bool> {
+    let (sql, id) = match of {
+        Of::Recording(id) => {
+            let seen = seen()?;
+            let sql = format!(
+                "INSERT INTO upload (at_ms, object_key, bytes, sha256, recording)
+                 SELECT recording.start_ms, {KEY}, recording.bytes, recording.sha256, recording.id
+                 FROM recording JOIN channel ON channel.id = recording.channel
+                 WHERE recording.id = ?1 AND recording.local = 1 AND recording.state IN (0, 1)
+                   AND recording.start_ms >= 0 AND channel.purging = 0
+                   AND (channel.upload = 'all' OR channel.upload = 'events' AND EXISTS (
+                     SELECT 1 FROM event WHERE event.channel = channel.id
+                       AND event.at_ms > recording.start_ms - {AFTER_MS}
+                       AND event.at_ms < recording.end_ms + {BEFORE_MS}
+                       AND event.kind IN ({seen})))
+                 ON CONFLICT DO NOTHING"
+            );
+            (sql, id)
+        }
+        Of::Clip(id) => (artefact("clip", "clip", "start_ms"), id),
+        Of::Snapshot(id) => (artefact("snapshot", "snapshot", "taken_ms"), id),
+        Of::ExportPart(id) => (
+            artefact(
+                "export_part",
+                "export_part",
+                "(SELECT start_ms FROM export WHERE export.id = export_part.export)",
+            ),
+            id,
+        ),
+        Of::Manifest(id) => (
+            "INSERT INTO upload (at_ms, object_key, bytes, manifest)
+             SELECT start_ms, manifest_key, manifest_bytes, id FROM export
+             WHERE id = ?1 AND manifest_bytes IS NOT NULL ON CONFLICT DO NOTHING"
+                .to_owned(),
+            id,
+        ),
+    };
+    let queued = connection.prepare_cached(&sql)?.execute([id])? > 0;
+    if queued && matches!(of, Of::Recording(_)) {
+        connection
+            .prepare_cached("UPDATE recording SET state = 1 WHERE id = ?1 AND state = 0")?
+            .execute([id])?;
+    }
+    Ok(queued)
+}
+
+fn artefact(table: &str, column: &str, at: &str) -> String {
+    format!(
+        "INSERT INTO upload (at_ms, object_key, bytes, sha256, {column})
+         SELECT {at}, object_key, bytes, sha256, id FROM {table}
+         WHERE id = ?1 AND local = 1 AND stored_ms IS NULL AND bytes IS NOT NULL
+         ON CONFLICT DO NOTHING"
+    )
+}
+
+/// Queues the segments around an event that has just been kept. Gives whether there were any.
+pub(crate) fn event_kept(
+    connection: &Connection,
+    channel: i64,
+    kind: EventKind,
+    at: i64,
+) -> Result<bool> {
+    if !SEEN.contains(&kind) || !on(connection)? {
+        return Ok(false);
+    }
+    let from = crate::recording::look_back(connection, channel, at.saturating_sub(BEFORE_MS))?;
+    let around = connection
+        .prepare_cached(
+            "SELECT id FROM recording INDEXED BY recording_local
+             WHERE channel = ?1 AND local = 1 AND start_ms >= ?2 AND start_ms < ?3
+               AND end_ms > ?4 AND state = 0",
+        )?
+        .query_map(
+            (
+                channel,
+                from,
+                at.saturating_add(AFTER_MS),
+                at.saturating_sub(BEFORE_MS),
+            ),
+            |r| r.get::<_, i64>(0),
+        )?
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut any = false;
+    for id in around {
+        any |= enqueue_any(connection, Of::Recording(id))?;
+    }
+    Ok(any)
+}
+
+pub(crate) const DUE: &str = "SELECT id, object_key, bytes, sha256, multipart, tries
+     FROM upload INDEXED BY upload_order WHERE due_ms <= ?1 ORDER BY at_ms, id LIMIT ?2";
+
+pub(crate) const UNQUEUED: &str = "SELECT id, start_ms FROM recording INDEXED BY recording_local
+     WHERE channel = ?1 AND local = 1 AND start_ms > ?2 AND state = 0 ORDER BY start_ms LIMIT ?3";
+
+impl Store {
+    /// Whether what is made from now on is queued. Off also empties the queue: what waited is
+    /// local and nothing else.
+    pub async fn uploading_set(&self, uploading: bool) -> Result<()> {
+        self.write(move |c| {
+            c.execute(
+                "INSERT INTO setting (key, value) VALUES ('uploading', ?1)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                [if uploading { "1" } else { "0" }],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes at most `limit` uploads out of the queue while no destination is set. Gives how
+    /// many; 0 when all is done.
+    pub async fn uploads_drop_some(&self, limit: u32) -> Result<usize> {
+        self.write(move |c| {
+            if on(c)? {
+                return Ok(0);
+            }
+            c.execute(
+                "UPDATE recording SET state = 0 WHERE state = 1 AND id IN
+                   (SELECT recording FROM upload ORDER BY id LIMIT ?1)",
+                [limit],
+            )?;
+            Ok(c.execute(
+                "DELETE FROM upload WHERE id IN (SELECT id FROM upload ORDER BY id LIMIT ?1)",
+                [limit],
+            )?)
+        })
+        .await
+    }
+
+    /// Queues local segments of a channel that its policy wants uploaded and that were recorded
+    /// before it did, oldest first, those that start after `after`. Gives where to go on; `None`
+    /// when all is done. Short transactions: `limit` rows at most.
+    pub async fn uploads_backfill(
+        &self,
+        channel: ChannelId,
+        after: Timestamp,
+        limit: u32,
+    ) -> Result<Option<Timestamp>> {
+        let found = self
+            .read(move |c| {
+                let Some((channel, false)) = channel::key(c, &channel)? else {
+                    return Ok(Vec::new());
+                };
+                Ok(c.prepare_cached(UNQUEUED)?
+                    .query_map((channel, after.ms(), limit), |r| Ok((r.get(0)?, r.get(1)?)))?
+                    .collect::<Result<Vec<(i64, i64)>, _>>()?)
+            })
+            .await?;
+        let next = found
+            .last()
+            .filter(|_| found.len() >= limit as usize)
+            .map(|(_, start)| Timestamp::from_ms(*start));
+        if !found.is_empty() {
+            self.write(move |c| {
+                for (id, _) in found {
+                    enqueue(c, Of::Recording(id))?;
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(next)
+    }
+
+    /// Queues clips, snapshots and files of exports that were made before a destination was set,
+    /// at most `limit` of each. Gives how many.
+    pub async fn uploads_backfill_made(&self, limit: u32) -> Result<usize> {
+        self.write(move |c| {
+            if !on(c)? {
+                return Ok(0);
+            }
+            let mut queued = 0;
+            let kinds: [(&str, fn(i64) -> Of); 4] = [
+                (
+                    "clip WHERE local = 1 AND stored_ms IS NULL AND bytes IS NOT NULL
+                    AND id NOT IN (SELECT clip FROM upload WHERE clip IS NOT NULL)",
+                    Of::Clip,
+                ),
+                (
+                    "snapshot WHERE local = 1 AND stored_ms IS NULL AND bytes IS NOT NULL
+                    AND id NOT IN (SELECT snapshot FROM upload WHERE snapshot IS NOT NULL)",
+                    Of::Snapshot,
+                ),
+                (
+                    "export_part WHERE local = 1 AND stored_ms IS NULL AND bytes IS NOT NULL
+                    AND id NOT IN (SELECT export_part FROM upload WHERE export_part IS NOT NULL)",
+                    Of::ExportPart,
+                ),
+                (
+                    "export WHERE manifest_bytes IS NOT NULL AND EXISTS (SELECT 1 FROM export_part
+                    WHERE export_part.export = export.id AND local = 1 AND stored_ms IS NULL)
+                    AND id NOT IN (SELECT manifest FROM upload WHERE manifest IS NOT NULL)",
+                    Of::Manifest,
+                ),
+            ];
+            for (from, of) in kinds {
+                let ids = c
+                    .prepare(&format!("SELECT id FROM {from} LIMIT ?1"))?
+                    .query_map([limit], |r| r.get::<_, i64>(0))?
+                    .collect::<Result<Vec<_>, _>>()?;
+                for id in ids {
+                    queued += usize::from(enqueue_any(c, of(id))?);
+                }
+            }
+            Ok(queued)
+        })
+        .await
+    }
+
+    /// What is stored and has a local copy is to be uploaded again, because the destination is
+    /// another one; at most `limit` segments at a time. Gives how many; 0 when all is done. What
+    /// has no local copy stays where it is. Parts sent to the old destination are forgotten.
+    pub async fn uploads_redirect_some(&self, limit: u32, before: Timestamp) -> Result<usize> {
+        self.write(move |c| {
+            c.execute(
+                "UPDATE upload SET multipart = NULL WHERE multipart IS NOT NULL",
+                [],
+            )?;
+            for table in ["clip", "snapshot", "export_part"] {
+                c.execute(
+                    &format!(
+                        "UPDATE {table} SET stored_ms = NULL WHERE local = 1 AND stored_ms < ?1"
+                    ),
+                    [before.ms()],
+                )?;
+            }
+            let ids = c
+                .prepare_cached(
+                    "SELECT id FROM recording INDEXED BY recording_local
+                     WHERE local = 1 AND state = 2 AND stored_ms < ?2 LIMIT ?1",
+                )?
+                .query_map((limit, before.ms()), |r| r.get::<_, i64>(0))?
+                .collect::<Result<Vec<_>, _>>()?;
+            for id in &ids {
+                c.execute(
+                    "UPDATE recording SET state = 0, object_key = NULL, stored_ms = NULL
+                     WHERE id = ?1",
+                    [id],
+                )?;
+                enqueue(c, Of::Recording(*id))?;
+            }
+            Ok(ids.len())
+        })
+        .await
+    }
+
+    /// The oldest uploads that are due, without those in `busy`.
+    pub async fn uploads_due(
+        &self,
+        now: Timestamp,
+        busy: Vec<UploadId>,
+        limit: usize,
+    ) -> Result<Vec<UploadTask>> {
+        self.read(move |c| {
+            let ask = i64::try_from(limit.saturating_add(busy.len())).unwrap_or(i64::MAX);
+            let mut rows = c
+                .prepare_cached(DUE)?
+                .query_map((now.ms(), ask), |r| {
+                    Ok(UploadTask {
+                        id: r.get(0)?,
+                        key: r.get(1)?,
+                        bytes: r.get::<_, i64>(2)?.unsigned_abs(),
+                        sha256: r.get(3)?,
+                        multipart: r.get(4)?,
+                        tries: r.get(5)?,
+                    })
+                })?
+                .collect::<Result<Vec<_>, _>>()?;
+            rows.retain(|r| !busy.contains(&r.id));
+            rows.truncate(limit);
+            Ok(rows)
+        })
+        .await
+    }
+
+    /// When the next upload that waits for a later try is due.
+    pub async fn uploads_next(&self) -> Result<Option<Timestamp>> {
+        self.read(|c| {
+            let next: Option<i64> = c
+                .prepare_cached("SELECT min(due_ms) FROM upload WHERE due_ms > 0")?
+                .query_row([], |r| r.get(0))?;
+            Ok(next.map(Timestamp::from_ms))
+        })
+        .await
+    }
+
+    /// How much waits. Costs the same at any length.
+    pub async fn backlog(&self) -> Result<Backlog> {
+        self.read(|c| {
+            let (waiting, bytes): (i64, i64) =
+                c.query_row("SELECT waiting, bytes FROM backlog", [], |r| {
+                    Ok((r.get(0)?, r.get(1)?))
+                })?;
+            let oldest: Option<i64> =
+                c.query_row("SELECT min(at_ms) FROM upload", [], |r| r.get(0))?;
+            Ok(Backlog {
+                waiting: waiting.unsigned_abs(),
+                bytes: bytes.unsigned_abs(),
+                oldest: oldest.map(Timestamp::from_ms),
+            })
+        })
+        .await
+    }
+
+    /// An upload in parts was begun, or given up.
+    pub async fn upload_parts(&self, id: UploadId, multipart: Option<String>) -> Result<()> {
+        self.write(move |c| {
+            c.execute(
+                "UPDATE upload SET multipart = ?2 WHERE id = ?1",
+                (id, multipart),
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// An upload did not work and is due again at this moment.
+    pub async fn upload_failed(&self, id: UploadId, error: String, due: Timestamp) -> Result<()> {
+        self.write(move |c| {
+            c.execute(
+                "UPDATE upload SET tries = tries + 1, due_ms = ?2, error = ?3 WHERE id = ?1",
+                (id, due.ms(), &error),
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Everything that waits for a later try is due now.
+    pub async fn uploads_hurry(&self) -> Result<()> {
+        self.write(|c| {
+            c.execute("UPDATE upload SET due_ms = 0 WHERE due_ms > 0", [])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The destination has an object of this key and size, as we know (`ours`) or as it says.
+    /// When nobody owns one of ours, it is garbage: its row went while it was uploaded.
+    pub async fn object_arrived(
+        &self,
+        key: String,
+        bytes: u64,
+        sha256: Option<[u8; 32]>,
+        at: Timestamp,
+        ours: bool,
+    ) -> Result<Arrived> {
+        self.write(move |c| {
+            let arrived = arrive(c, &key, bytes, sha256, at)?;
+            if arrived == Arrived::Unknown && ours {
+                garbage_object::add(c, &key, false, true)?;
+            }
+            Ok(arrived)
+        })
+        .await
+    }
+
+    /// An upload can never be made: its local file is gone or damaged. With `gone` the row it was
+    /// for loses its local file too. `None` when there is no such upload.
+    pub async fn upload_impossible(&self, id: UploadId, gone: bool) -> Result<Option<LostUpload>> {
+        self.write(move |c| {
+            let found = c
+                .query_row(
+                    "DELETE FROM upload WHERE id = ?1
+                     RETURNING object_key, recording, clip, snapshot",
+                    [id],
+                    |r| {
+                        Ok((
+                            r.get::<_, String>(0)?,
+                            r.get::<_, Option<i64>>(1)?,
+                            r.get::<_, Option<i64>>(2)?,
+                            r.get::<_, Option<i64>>(3)?,
+                        ))
+                    },
+                )
+                .optional()?;
+            let Some((key, recording, clip, snapshot)) = found else {
+                return Ok(None);
+            };
+            let owner: Option<String> = c
+                .query_row(
+                    "SELECT public_id FROM channel WHERE id = coalesce(
+                       (SELECT channel FROM recording WHERE id = ?1),
+                       (SELECT channel FROM clip WHERE id = ?2),
+                       (SELECT channel FROM snapshot WHERE id = ?3))",
+                    (recording, clip, snapshot),
+                    |r| r.get(0),
+                )
+                .optional()?;
+            if let Some(id) = recording {
+                c.execute(
+                    "UPDATE recording SET local = local * ?2,
+                       state = CASE WHEN ?2 = 0 THEN 3 ELSE 0 END WHERE id = ?1 AND state = 1",
+                    (id, !gone),
+                )?;
+            }
+            for (table, id) in [("clip", clip), ("snapshot", snapshot)] {
+                if let Some(id) = id.filter(|_| gone) {
+                    c.execute(&format!("UPDATE {table} SET local = 0 WHERE id = ?1"), [id])?;
+                }
+            }
+            Ok(Some(LostUpload {
+                channel: owner.as_deref().map(text::id).transpose()?,
+                key,
+            }))
+        })
+        .await
+    }
+}
+
+fn arrive(
+    c: &Connection,
+    key: &str,
+    bytes: u64,
+    sha256: Option<[u8; 32]>,
+    at: Timestamp,
+) -> Result<Arrived> {
+    let size = i64::try_from(bytes).unwrap_or(i64::MAX);
+    let known: Option<(i64, bool)> = match segment_of(key) {
+        Some((channel, start)) => c
+            .prepare_cached(
+                "SELECT recording.id, recording.state = 2 AND recording.object_key = ?3
+                 FROM recording JOIN channel ON channel.id = recording.channel
+                 WHERE channel.public_id = ?1 AND recording.start_ms = ?2
+                   AND recording.bytes = ?4 AND channel.purging = 0",
+            )?
+            .query_row((channel, start, key, size), |r| {
+                Ok((r.get(0)?, r.get::<_, Option<bool>>(1)?.unwrap_or(false)))
+            })
+            .optional()?,
+        None => None,
+    };
+    if let Some((id, stored)) = known {
+        if !stored {
+            c.prepare_cached(
+                "UPDATE recording SET state = 2, object_key = ?2, stored_ms = ?3,
+                   sha256 = coalesce(?4, sha256) WHERE id = ?1",
+            )?
+            .execute((id, key, at.ms(), sha256))?;
+        }
+        c.prepare_cached("DELETE FROM upload WHERE recording = ?1")?
+            .execute([id])?;
+        return Ok(if stored {
+            Arrived::Known
+        } else {
+            Arrived::Noted
+        });
+    }
+    for table in ["clip", "snapshot", "export_part"] {
+        let found: Option<(i64, bool)> = c
+            .query_row(
+                &format!(
+                    "SELECT id, stored_ms IS NOT NULL FROM {table}
+                     WHERE object_key = ?1 AND bytes = ?2"
+                ),
+                (key, size),
+                |r| Ok((r.get(0)?, r.get(1)?)),
+            )
+            .optional()?;
+        if let Some((id, stored)) = found {
+            c.execute(
+                &format!(
+                    "UPDATE {table} SET stored_ms = coalesce(stored_ms, ?2),
+                       sha256 = coalesce(sha256, ?3) WHERE id = ?1"
+                ),
+                (id, at.ms(), sha256),
+            )?;
+            c.execute(&format!("DELETE FROM upload WHERE {table} = ?1"), [id])?;
+            return Ok(if stored {
+                Arrived::Known
+            } else {
+                Arrived::Noted
+            });
+        }
+    }
+    let manifest: Option<i64> = c
+        .query_row(
+            "SELECT id FROM export WHERE manifest_key = ?1 AND manifest_bytes = ?2",
+            (key, size),
+            |r| r.get(0),
+        )
+        .optional()?;
+    Ok(match manifest {
+        Some(id) => {
+            let gone = c.execute("DELETE FROM upload WHERE manifest = ?1", [id])?;
+            if gone > 0 {
+                Arrived::Noted
+            } else {
+                Arrived::Known
+            }
+        }
+        None => Arrived::Unknown,
+    })
+}
+
+/// Channel and start in the key of a segment.
+fn segment_of(key: &str) -> Option<(&str, i64)> {
+    let (channel, rest) = key.strip_prefix("recordings/")?.split_once('/')?;
+    let (_, file) = rest.rsplit_once('/')?;
+    let (start, _) = file.split_once('-')?;
+    Some((channel, start.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests;
