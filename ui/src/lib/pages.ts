@@ -1,6 +1,6 @@
 // The pages of the side bar, in their order.
 
-export const PAGES = ['live', 'playback', 'library', 'cameras', 'events', 'settings'] as const;
+export const PAGES = ['live', 'playback', 'library', 'cameras', 'events', 'storage', 'settings'] as const;
 export type Page = (typeof PAGES)[number];
 
 /** What the library shows, each under its own address. */

@@ -6,6 +6,7 @@ import type { Change } from '../api/types';
 import { socketUrl, start as startShell } from '../shell';
 import { cameras, channels } from './cameras.svelte';
 import { Changes, type Socket } from './changes';
+import { storage } from './storage.svelte';
 
 export type RecorderState = 'starting' | 'signed_out' | 'unreachable' | 'ready';
 
@@ -47,7 +48,7 @@ class Recorder {
       this.#error = undefined;
       this.#state = 'ready';
       this.#changes.start();
-      await Promise.all([cameras.reload(), channels.reload()]);
+      await Promise.all([cameras.reload(), channels.reload(), storage.reload()]);
     } catch (thrown) {
       const error = asApiError(thrown);
       if (error.code === 'unauthenticated') return this.#signedOut();
@@ -71,9 +72,11 @@ class Recorder {
     if (change.type === 'resync') {
       void cameras.reload();
       void channels.reload();
+      void storage.reload();
     } else {
       cameras.apply(change);
       channels.apply(change);
+      storage.apply(change);
     }
     for (const listener of this.#listeners) listener(change);
   }
@@ -82,6 +85,7 @@ class Recorder {
     this.#changes.stop();
     cameras.clear();
     channels.clear();
+    storage.clear();
     this.#state = 'signed_out';
   }
 }

@@ -1,6 +1,6 @@
 // How a list follows the stream of changes. Pure: rows that did not change stay the same objects.
 
-import type { Camera, Change, Channel } from '../api/types';
+import type { Camera, Change, Channel, Storage } from '../api/types';
 
 interface Row {
   id: string;
@@ -41,4 +41,11 @@ export function reduceChannels(rows: readonly Channel[], change: Change): readon
   if (change.type === 'channel') return put(rows, change.channel);
   if (change.type === 'channel_removed') return drop(rows, change.id);
   return rows;
+}
+
+/** Storage after a change. */
+export function reduceStorage(storage: Storage, change: Change): Storage {
+  if (change.type === 'uploads') return { ...storage, uploads: change.uploads };
+  if (change.type === 'disk') return { ...storage, disk: change.disk };
+  return storage;
 }

@@ -5,7 +5,7 @@ import { PAGES, type Page } from './pages';
 export type Shortcut = { go: Page } | 'help' | 'rail';
 
 /** `g` and then a letter. */
-export const GO_KEYS: Readonly<Record<Page, string>> = { live: 'l', playback: 'p', library: 'i', cameras: 'c', events: 'e', settings: 's' };
+export const GO_KEYS: Readonly<Record<Page, string>> = { live: 'l', playback: 'p', library: 'i', cameras: 'c', events: 'e', storage: 'd', settings: 's' };
 
 /** How long `g` waits for its letter, in milliseconds. */
 const CHORD_MS = 1200;

@@ -26,6 +26,7 @@ const english = {
     library: 'Library',
     cameras: 'Cameras',
     events: 'Events',
+    storage: 'Storage',
     settings: 'Settings',
   },
   common: {
