@@ -44,13 +44,22 @@ pub fn run(rows: u64, seconds: u64) -> Result<()> {
     let mut lines = Vec::new();
     for (name, filled) in [
         ("all on this disk", Filled::Local),
-        ("in the bucket only, before 100,000 local ones", Filled::BucketFirst),
+        (
+            "in the bucket only, before 100,000 local ones",
+            Filled::BucketFirst,
+        ),
     ] {
         let felt = runtime.block_on(felt(rows, filled, Duration::from_secs(seconds)))?;
         let of = |mut times: Vec<f64>| {
             times.sort_by(f64::total_cmp);
             let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
-            format!("{:.1} / {:.1} / {:.1} of {}", at(0.5), at(0.99), at(1.0), times.len())
+            format!(
+                "{:.1} / {:.1} / {:.1} of {}",
+                at(0.5),
+                at(0.99),
+                at(1.0),
+                times.len()
+            )
         };
         lines.push(vec![
             format!("{rows} rows, {name}"),
@@ -62,7 +71,13 @@ pub fn run(rows: u64, seconds: u64) -> Result<()> {
     }
     table::print(
         "While retention deletes by age (ms: median / 99 % / most)",
-        &["table", "deleted", "segment_list of a day", "timeline of a day", "segment closed"],
+        &[
+            "table",
+            "deleted",
+            "segment_list of a day",
+            "timeline of a day",
+            "segment closed",
+        ],
         &lines,
     );
     let (cpu, wall) = runtime.block_on(price(rows))?;
@@ -160,7 +175,8 @@ impl Scene {
     }
 
     async fn keep_a_day(&self) -> Result<()> {
-        self.call("storage_update", json!({ "retention_days": 1 })).await?;
+        self.call("storage_update", json!({ "retention_days": 1 }))
+            .await?;
         Ok(())
     }
 }

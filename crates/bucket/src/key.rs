@@ -142,6 +142,11 @@ impl ObjectKey {
         Self::parse(format!("exports/{job}/{file}"))
     }
 
+    /// `channels/<channel>.json`: what people call the channel. Not media, so no [`Named`].
+    pub fn channel(channel: &ChannelId) -> Result<Self, KeyError> {
+        Self::parse(format!("channels/{channel}.json"))
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -70,7 +70,9 @@ fn only_the_shell_knows_the_desktop() {
 
 #[test]
 fn features_of_the_page_do_not_import_each_other() {
-    const FEATURES: &[&str] = &["live", "playback", "library", "cameras", "events", "settings"];
+    const FEATURES: &[&str] = &[
+        "live", "playback", "library", "cameras", "events", "settings",
+    ];
     for path in tracked(&[".ts", ".svelte"]) {
         let inside = path.strip_prefix(root()).unwrap().to_owned();
         let Some(own) = FEATURES

@@ -2,6 +2,8 @@
 //! loopback. Streams are pushed in from fixtures where a camera's would arrive.
 #![allow(dead_code, reason = "every test program uses its own part of this")]
 
+pub mod s3;
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -11,6 +13,7 @@ use std::{
 
 use oriel_agent::{Agent, AgentOptions};
 use oriel_api::{Caller, CameraId, ChannelId, Quality, Segment, Timestamp, dispatch};
+use oriel_bucket::SharedStores;
 use oriel_child::Program;
 use oriel_http::{Listener, Server};
 use oriel_media::{
@@ -36,6 +39,7 @@ pub struct World {
     pub folder: tempfile::TempDir,
     pub nvr: Arc<Nvr>,
     pub worker: Arc<Worker>,
+    pub stores: SharedStores,
     pub address: String,
     pub token: String,
     agent_cancel: CancellationToken,
@@ -82,14 +86,18 @@ impl World {
             .await
             .unwrap();
         let address = listener.address().to_string();
+        let stores = SharedStores::default();
         let options = NvrOptions {
             version: "0".into(),
+            data_dir: folder.path().to_owned(),
+            stores: stores.clone(),
             media_base: listener.base_url(),
             ..NvrOptions::default()
         };
         let nvr = Nvr::new(options, store, secrets.clone()).await.unwrap();
         let mut options = WorkerOptions::new(folder.path().join("recordings"));
         options.stop_budget = PATIENCE;
+        options.stores = stores.clone();
         let worker = Worker::new(options, nvr.clone());
         let agent_cancel = CancellationToken::new();
         let agent = Arc::new(Agent::new(
@@ -109,6 +117,7 @@ impl World {
             folder,
             nvr,
             worker,
+            stores,
             address,
             token: token.expose().to_owned(),
             agent_cancel,
