@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Camera, Channel } from '../api/types';
-import { channelForm, channelUpdate } from './channel';
+import { channelErrors, channelForm, channelUpdate } from './channel';
 import { recordingWords, stateWords, videoWords } from './describe';
 import { createInput, formErrors, formOf, probeInput, updateInput } from './form';
 
@@ -93,5 +93,39 @@ describe('the state of a camera', () => {
     expect(recordingWords(camera, torn)).toMatchObject({ active: false, tone: 'bad' });
     expect(recordingWords(camera, { ...channel, recording: { active: false, lost_frames: 0 } })).toMatchObject({ active: false, tone: 'warn' });
     expect(recordingWords(camera, undefined).active).toBe(false);
+  });
+});
+
+describe('what is kept of a channel', () => {
+  const kept: Channel = { ...channel, segment_mb: 64, retention_days: 7, quota_mb: 2500, upload: 'events' };
+  it('is not sent while it does not differ', () => {
+    const form = channelForm(kept, 30);
+    expect(form).toMatchObject({ largest: '64', days: '7', quota: '2.5', upload: 'events' });
+    expect(channelUpdate(kept, form)).toEqual({ id: 'ch1' });
+  });
+  it('is taken away by empty fields', () => {
+    const form = { ...channelForm(kept, 30), largest: '', days: ' ', quota: '', upload: 'all' as const };
+    expect(channelUpdate(kept, form)).toEqual({ id: 'ch1', segment_mb: 0, retention_days: 0, quota_mb: 0, upload: 'all' });
+  });
+  it('is not sent while something is wrong with it', () => {
+    const form = { ...channelForm(kept, 30), largest: '5000', days: '0', quota: '-1', own: true, seconds: '4' };
+    expect(Object.keys(channelErrors(form)).sort()).toEqual(['days', 'largest', 'quota', 'seconds']);
+    expect(channelUpdate(kept, form)).toBeUndefined();
+  });
+  it('may have its audio in every way', () => {
+    for (const audio of ['aac', 'opus', 'mp3', 'copy', 'off'] as const) expect(channelUpdate(channel, { ...channelForm(channel, 30), audio })).toEqual({ id: 'ch1', audio });
+  });
+});
+
+describe('the snapshot address of a camera', () => {
+  const withPicture: Camera = { ...camera, snapshot_url: 'http://10.0.0.5/snap.jpg' };
+  it('is sent when it differs, and taken away by empty text', () => {
+    expect(updateInput(withPicture, formOf(withPicture))).toEqual({ id: 'cam1' });
+    expect(updateInput(withPicture, { ...formOf(withPicture), snapshotUrl: '' })).toEqual({ id: 'cam1', snapshot_url: '' });
+    expect(createInput({ ...formOf(), name: 'A', url: 'rtsp://a/1', snapshotUrl: ' https://a/s.jpg ' })).toEqual({ name: 'A', url: 'rtsp://a/1', snapshot_url: 'https://a/s.jpg' });
+  });
+  it('is one of the web', () => {
+    for (const snapshotUrl of ['rtsp://a/1', 'a/s.jpg', 'http://']) expect(formErrors({ ...formOf(camera), snapshotUrl }), snapshotUrl).toHaveProperty('snapshotUrl');
+    expect(formErrors({ ...formOf(camera), snapshotUrl: 'http://10.0.0.5/snap.jpg' })).toEqual({});
   });
 });

@@ -11,6 +11,8 @@ export interface CameraForm {
   username: string;
   password: string;
   lowUrl: string;
+  /** Answers with a picture. */
+  snapshotUrl: string;
 }
 
 export type FormErrors = Partial<Record<keyof CameraForm, string>>;
@@ -28,6 +30,7 @@ export function formOf(camera?: Camera): CameraForm {
     username: camera?.username ?? '',
     password: '',
     lowUrl: camera === undefined ? '' : lowUrlOf(camera),
+    snapshotUrl: camera?.snapshot_url ?? '',
   };
 }
 
@@ -57,6 +60,8 @@ export function formErrors(form: CameraForm): FormErrors {
   else if ([...name].length > 80) errors.name = texts.cameras.nameLong;
   const low = form.lowUrl.trim() === '' ? undefined : faultText(form.lowUrl);
   if (low !== undefined) errors.lowUrl = low;
+  const picture = form.snapshotUrl.trim();
+  if (picture !== '' && (!/^https?:\/\//i.test(picture) || !URL.canParse(picture))) errors.snapshotUrl = texts.cameras.snapshotUrlWrong;
   return errors;
 }
 
@@ -64,6 +69,7 @@ export function formErrors(form: CameraForm): FormErrors {
 export function createInput(form: CameraForm): Input<'camera_create'> {
   const input: Input<'camera_create'> = { name: form.name.trim(), url: form.url.trim() };
   if (form.lowUrl.trim() !== '') input.low_url = form.lowUrl.trim();
+  if (form.snapshotUrl.trim() !== '') input.snapshot_url = form.snapshotUrl.trim();
   if (form.username !== '') input.username = form.username;
   if (form.password !== '') input.password = form.password;
   return input;
@@ -75,6 +81,7 @@ export function updateInput(camera: Camera, form: CameraForm): Input<'camera_upd
   if (form.name.trim() !== camera.name) input.name = form.name.trim();
   if (form.url.trim() !== camera.url) input.url = form.url.trim();
   if (form.lowUrl.trim() !== lowUrlOf(camera)) input.low_url = form.lowUrl.trim();
+  if (form.snapshotUrl.trim() !== (camera.snapshot_url ?? '')) input.snapshot_url = form.snapshotUrl.trim();
   if (form.username !== (camera.username ?? '')) input.username = form.username;
   if (form.password !== '') input.password = form.password;
   return input;

@@ -1,7 +1,7 @@
 // Every sentence of the page. Another language is another object of the same type.
 
 import type { ApiError } from '../api/error';
-import type { EventKind, ReasonCode, StreamState, WarningCode } from '../api/types';
+import type { AudioMode, EventKind, ReasonCode, StreamState, UploadPolicy, WarningCode } from '../api/types';
 
 const english = {
   app: {
@@ -188,6 +188,10 @@ const english = {
     passwordHint: 'Kept in the secret store of this computer, never shown again.',
     lowUrl: 'Low-quality address',
     lowUrlHint: "The camera's second, smaller stream. Used for many tiles at once; saves a lot of work.",
+    snapshotUrl: 'Snapshot address',
+    snapshotUrlHint: 'Answers with a JPEG picture. Without it, snapshots are made of the video.',
+    snapshotUrlPlaceholder: 'http://192.168.1.20/snapshot.jpg',
+    snapshotUrlWrong: 'The address begins with http:// or https://.',
     added: (name: string) => `${name} was added`,
     recordingNow: 'It is being recorded now.',
     changed: (name: string) => `${name} was changed`,
@@ -212,7 +216,31 @@ const english = {
     engine: 'Engine',
     engineHint: 'What receives the camera. Leave it automatic unless a camera makes trouble.',
     audio: 'Audio',
-    audioHint: 'AAC and Opus are kept as they are; everything else becomes AAC.',
+    audios: {
+      auto: { label: 'Automatic', note: 'AAC and Opus are kept as they are; everything else becomes AAC.' },
+      aac: { label: 'AAC', note: 'Plays everywhere. Converted where the camera sends something else.' },
+      opus: { label: 'Opus', note: 'Smaller. Converted where the camera sends something else.' },
+      mp3: { label: 'MP3', note: 'For old players. Converted where the camera sends something else.' },
+      copy: { label: 'As the camera sends it', note: 'Never converted; left out when it cannot be kept.' },
+      off: { label: 'Off', note: 'Footage has no sound.' },
+    } satisfies Record<AudioMode, { label: string; note: string }>,
+    largest: 'Largest segment',
+    largestHint: 'A segment also ends before it is larger. Empty is no limit.',
+    largestRange: 'Empty, or a whole number from 1 to 4096.',
+    noLimit: 'None',
+    upload: 'Upload',
+    uploads: {
+      all: { label: 'Everything', note: 'All footage, when a destination is set.' },
+      events: { label: 'Around events', note: 'From 10 s before an event to 30 s after it.' },
+      none: { label: 'Nothing', note: 'Footage of this camera stays on this disk.' },
+    } satisfies Record<UploadPolicy, { label: string; note: string }>,
+    keep: 'Keep footage',
+    keepHint: "On this disk. Empty is the recorder's rule.",
+    daysRange: 'Empty, or a whole number from 1 to 3650.',
+    quota: 'Quota',
+    quotaHint: 'Space its footage may take on this disk; then the oldest goes. Empty is no limit.',
+    quotaRange: 'Empty, or a number above 0.',
+    usualRule: 'As set',
     recording: 'Recording',
     notRecording: 'Not recording',
     recordingOff: 'Recording off',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { StorageSettings } from '../api/types';
 import { chosen, joined, staysBelow } from './folder';
 import { destinationErrors, isStorageChanged, partOf, storageErrors, storageForm, storageUpdate, type StorageForm } from './form';
-import { thousandsOrNone, thousandsText, wholeOrNone } from './numbers';
+import { thousandsOrNone, thousandsText, wholeOrNone } from '../lib/numbers';
 import { PRESETS } from './presets';
 
 const ROOTS = ['/data', '/mnt/disk'];

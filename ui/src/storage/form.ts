@@ -2,9 +2,8 @@
 
 import type { Input } from '../api/call';
 import type { StorageSettings } from '../api/types';
-import { wholeNumber } from '../cameras/channel';
 import { chosen, joined, staysBelow } from './folder';
-import { numberText, thousandsOrNone, thousandsText, wholeOrNone } from './numbers';
+import { numberText, thousandsOrNone, thousandsText, wholeNumber, wholeOrNone } from '../lib/numbers';
 import { ACCOUNT } from './presets';
 import { texts } from './texts';
 

@@ -3,7 +3,7 @@
 import type { Input } from '../api/call';
 import type { Channel, Forecast, ForecastLimit, UploadPolicy } from '../api/types';
 import type { StorageForm } from './form';
-import { numberText, thousandsOrNone, thousandsText, wholeOrNone } from './numbers';
+import { numberText, thousandsOrNone, thousandsText, wholeOrNone } from '../lib/numbers';
 import { texts } from './texts';
 
 export interface RuleForm {

@@ -1,5 +1,13 @@
 // Numbers as typed. Empty is a value of its own: no rule.
 
+/** A whole number in a range, or undefined. */
+export function wholeNumber(text: string, from: number, to: number): number | undefined {
+  const trimmed = text.trim();
+  if (!/^\d{1,6}$/.test(trimmed)) return undefined;
+  const value = Number(trimmed);
+  return value >= from && value <= to ? value : undefined;
+}
+
 /** Whole number in a range; 0 for empty; undefined when it is neither. */
 export function wholeOrNone(text: string, from: number, to: number): number | undefined {
   const trimmed = text.trim();
