@@ -7,7 +7,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header},
     response::{IntoResponse, Response},
 };
-use oriel_api::{Camera, Channel, Page, Quality, StreamState, dispatch};
+use oriel_api::{
+    Camera, Channel, DiskLevel, DiskState, Page, Permission, Quality, Scope, Storage, StreamState, dispatch,
+};
 use oriel_media::ingest::Ingest;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -30,7 +32,13 @@ pub(crate) async fn serve(
     let caller = sign_in::caller(&site, &Method::GET, &headers).await?;
     let cameras: Page<Camera> = ask(&site, &caller, "camera_list").await?;
     let channels: Page<Channel> = ask(&site, &caller, "channel_list").await?;
-    let mut response = no_store(text(&site, &cameras.items, &channels.items).into_response());
+    let mut text = text(&site, &cameras.items, &channels.items);
+    // Only for those who may see the recorder's settings.
+    if caller.may(Permission::SystemManage, &Scope::System) {
+        let storage: Storage = ask(&site, &caller, "storage_get").await?;
+        disk(&mut text, &storage.disk);
+    }
+    let mut response = no_store(text.into_response());
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
@@ -62,6 +70,45 @@ impl<'a> Metric<'a> {
     // Ids and our own words only: nothing here needs escaping.
     fn line(&mut self, labels: &str, value: impl std::fmt::Display) {
         let _ = writeln!(self.out, "{}{{{labels}}} {value}", self.name);
+    }
+}
+
+const LEVELS: [(DiskLevel, &str); 6] = [
+    (DiskLevel::Ok, "ok"),
+    (DiskLevel::Low, "low"),
+    (DiskLevel::Deleting, "deleting"),
+    (DiskLevel::Stopped, "stopped"),
+    (DiskLevel::Missing, "missing"),
+    (DiskLevel::ReadOnly, "read_only"),
+];
+
+/// The disk with the recordings.
+fn disk(out: &mut String, state: &DiskState) {
+    let mut level = Metric::new(
+        out,
+        "oriel_disk_level",
+        "gauge",
+        "1 for the step of the ladder that the disk with the recordings is on.",
+    );
+    for (value, name) in LEVELS {
+        level.line(&format!("level=\"{name}\""), u8::from(state.level == value));
+    }
+    for (name, help, value) in [
+        (
+            "oriel_disk_free_bytes",
+            "Bytes free on the disk with the recordings.",
+            state.free,
+        ),
+        ("oriel_disk_total_bytes", "Size of that disk.", state.total),
+        (
+            "oriel_disk_reserve_bytes",
+            "Free bytes that are kept.",
+            Some(state.reserve),
+        ),
+    ] {
+        if let Some(value) = value {
+            Metric::new(out, name, "gauge", help).line("", value);
+        }
     }
 }
 

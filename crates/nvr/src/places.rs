@@ -175,6 +175,12 @@ impl Nvr {
         Ok((folder(&row.root), row.moving_from.as_deref().map(folder)))
     }
 
+    /// The folder of logs.
+    pub async fn logs_folder(&self) -> Result<PathBuf> {
+        let row = self.place_row(PlaceKind::Logs).await?;
+        Ok(self.root_of(&row.root).join(folder_of(PlaceKind::Logs)))
+    }
+
     /// Whether the folder with this mark is the known one. A mark is taken when none is known;
     /// an empty one is that of a folder with footage from before there were marks.
     pub(crate) async fn is_known_place(&self, mark: Option<&str>) -> Result<bool> {

@@ -6,6 +6,7 @@
 mod config;
 mod data_dir;
 mod demo;
+mod log_file;
 pub mod logging;
 mod run_file;
 mod signals;

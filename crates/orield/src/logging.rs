@@ -1,8 +1,10 @@
-//! The log: to stderr, filtered by `ORIEL_LOG`.
+//! The log: to stderr, and of a recorder to files too, filtered by `ORIEL_LOG`.
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::log_file::Lines;
 
 /// Begins to log. Call it once, early. `default` counts when `ORIEL_LOG` says nothing: `info`
 /// for a recorder, `warn` for a command that prints its answer. `ORIEL_LOG` takes `error`, `warn`, `info`, `debug` or
@@ -15,10 +17,15 @@ pub fn init(default: &str) {
             .as_deref()
             .unwrap_or(default),
     );
-    let begun = fmt()
-        .with_env_filter(filter)
+    let terminal = std::io::stderr().is_terminal();
+    let shown = fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(terminal);
+    let kept = fmt::layer().with_writer(Lines).with_ansi(false);
+    let begun = tracing_subscriber::registry()
+        .with(filter)
+        .with(shown)
+        .with(kept)
         .try_init();
     if begun.is_err() {
         tracing::debug!("the log had begun before");

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use oriel_agent::{Agent, AgentOptions};
-use oriel_api::{Caller, Change, Error, dispatch};
+use oriel_api::{Caller, Change, Error, PlaceKind, dispatch};
 use oriel_bucket::SharedStores;
 use oriel_child::Program;
 use oriel_http::{ListenError, Listener, Server};
@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::{
     Config, VERSION,
     data_dir::{DataDir, DataDirError},
-    demo,
+    demo, log_file,
     run_file::RunFile,
 };
 
@@ -103,6 +103,7 @@ impl System {
         let secrets = blocking(move || oriel_secrets::open(&folder, preference)).await?;
         let store = Store::open(DataDir::database(&path)).await?;
         let stores = SharedStores::default();
+        let mut moved = stores.subscribe();
         let options = NvrOptions {
             stores: stores.clone(),
             approved_roots: config.storage_roots.clone(),
@@ -114,6 +115,7 @@ impl System {
         let nvr = Nvr::new(options, store.clone(), secrets.clone()).await?;
         let program = Arc::new(Program::new(config.gst.clone()));
         let (recordings, moving_from) = nvr.recordings_folders().await?;
+        log_file::keep_in(nvr.logs_folder().await?);
         let options = WorkerOptions {
             moving_from,
             stores,
@@ -137,6 +139,19 @@ impl System {
         worker.start(true).await?;
         nvr.start().await?;
         let server = Server::start(listener, nvr.clone(), worker.clone(), program, VERSION);
+        // Ends with the stores, that is with everything that holds them.
+        tokio::spawn(async move {
+            while moved.changed().await.is_ok() {
+                let root = moved
+                    .borrow_and_update()
+                    .places
+                    .get(&PlaceKind::Logs)
+                    .cloned();
+                if let Some(root) = root {
+                    log_file::keep_in(root.join("logs"));
+                }
+            }
+        });
         let run = RunFile {
             base_url: base_url.clone(),
             pid: std::process::id(),
@@ -221,5 +236,7 @@ impl System {
         ])
         .await;
         info!(?late, "stopped");
+        // Waits for a thread, for a moment at most.
+        let _ = tokio::task::spawn_blocking(log_file::flush).await;
     }
 }
