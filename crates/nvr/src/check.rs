@@ -40,6 +40,11 @@ pub async fn adopt(store: &Store, segment: SegmentClosed) -> Result<bool> {
     Ok(store.recording_insert(segment).await? == Inserted::Added)
 }
 
+/// Randomness for an id.
+pub fn random_id() -> Result<[u8; 12]> {
+    crate::random::bytes()
+}
+
 /// What SQLite finds wrong with the file itself; empty when all is well.
 pub async fn damage(store: &Store) -> Result<Vec<String>> {
     Ok(store.find_damage().await?)

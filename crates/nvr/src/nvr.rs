@@ -266,7 +266,7 @@ impl Nvr {
         {
             let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             tasks.push(chronicle::spawn(self.clone(), self.cancel.clone()));
-            tasks.push(storage::spawn(self.clone(), self.cancel.clone()));
+            tasks.extend(storage::spawn(self, &self.cancel));
             tasks.extend(collector::spawn(self, &self.cancel));
             tasks.push(retention::spawn(self.clone(), self.cancel.clone()));
             tasks.push(jobs::spawn(self.clone(), self.cancel.clone()));

@@ -156,8 +156,7 @@ impl Nvr {
         {
             return Ok(url.url);
         }
-        let relative = self.object_url(key, ttl).await?;
-        Ok(format!("{}{relative}", self.media_base()))
+        self.object_url(key, ttl).await
     }
 
     /// A signed address that writes one snapshot within ten minutes, and the headers that the

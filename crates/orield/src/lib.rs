@@ -8,6 +8,7 @@ mod data_dir;
 mod demo;
 mod log_file;
 pub mod logging;
+pub mod rebuild;
 mod run_file;
 mod signals;
 mod system;

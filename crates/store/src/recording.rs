@@ -146,8 +146,9 @@ impl Store {
                      VALUES (?1, (SELECT id FROM run WHERE id = ?2 AND channel = ?1), ?3, ?4, ?5,
                        ?6, ?7, 1, 0)
                      ON CONFLICT (channel, start_ms) DO UPDATE SET end_ms = excluded.end_ms,
-                       bytes = excluded.bytes, codec = excluded.codec, local = 1, state = 0
-                     WHERE state = 3",
+                       bytes = excluded.bytes, codec = excluded.codec, local = 1,
+                       state = CASE WHEN state = 2 THEN 2 ELSE 0 END
+                     WHERE state = 3 OR (state = 2 AND local = 0 AND bytes = excluded.bytes)",
                 )?
                 .execute((
                     channel,

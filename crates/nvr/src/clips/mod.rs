@@ -243,7 +243,7 @@ impl Nvr {
             ));
         }
         let ttl = Duration::from_secs(u64::from(hours) * 3600);
-        let url = self.object_url(&key_of(&row.object_key)?, ttl).await?;
+        let url = self.share_url(&key_of(&row.object_key)?, ttl).await?;
         let expires = Timestamp::from_ms(self.clock_now().ms() + i64::from(hours) * 3_600_000);
         Ok(ShareLink { url, expires })
     }

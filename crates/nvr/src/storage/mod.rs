@@ -4,24 +4,37 @@
 
 mod capabilities;
 mod folder;
+mod names;
 mod open;
 mod settings;
 mod state;
 mod test;
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use oriel_api::{Destination, Empty, Result, Storage, StorageUpdate};
 use oriel_bucket::FolderBucket;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-pub(crate) use self::folder::{KINDS, looked};
-pub(crate) use self::{open::spawn, state::StorageState};
+pub(crate) use self::{
+    folder::{KINDS, looked},
+    state::StorageState,
+};
 use self::{
     open::{Destined, KEYS},
     settings::KeysChange,
 };
 use crate::{Nvr, logins::blocking};
+
+/// The tasks of storage.
+pub(crate) fn spawn(nvr: &Arc<Nvr>, cancel: &CancellationToken) -> [JoinHandle<()>; 2] {
+    [
+        open::spawn(nvr.clone(), cancel.clone()),
+        names::spawn(nvr.clone(), cancel.clone()),
+    ]
+}
 
 /// The settings in the database.
 const SETTINGS: &str = "storage";

@@ -46,7 +46,7 @@ pub(super) enum Destined {
 /// A destination that is open.
 #[derive(Clone)]
 pub(super) struct Opened {
-    destined: Destined,
+    pub(super) destined: Destined,
     areas: Areas,
     notices: Option<(String, NoticeQueue)>,
 }
@@ -78,6 +78,22 @@ pub(super) async fn open(destined: &Destined) -> Result<Areas> {
 }
 
 impl Nvr {
+    /// The destination that is set, opened, for who works on it while no recorder runs.
+    ///
+    /// # Errors
+    /// `precondition_failed` when none is set; otherwise why it cannot be opened.
+    pub async fn destination(&self) -> Result<Areas> {
+        self.load_storage().await?;
+        let settings = self.storage.settings();
+        let destined = self.destined(&settings, None).await?.ok_or_else(|| {
+            Error::new(
+                oriel_api::ErrorCode::PreconditionFailed,
+                "No bucket is set. Name one: see `orield check --help`.",
+            )
+        })?;
+        open(&destined).await
+    }
+
     /// The access key that is kept.
     pub(super) async fn storage_keys(&self) -> Result<Option<Keys>> {
         let text = blocking(&self.secrets, |s| s.get(KEYS)).await?;
@@ -222,7 +238,8 @@ impl Nvr {
         }
     }
 
-    fn opened(&self) -> Option<Opened> {
+    /// The destination that is open.
+    pub(super) fn opened(&self) -> Option<Opened> {
         let opened = &self.storage.opened;
         opened
             .lock()

@@ -10,7 +10,7 @@ use oriel_store::Store;
 use oriel_worker::{Worker, WorkerOptions};
 use orield::{DataDir, VERSION};
 
-use crate::command::{Folder, say};
+use crate::command::{Folder, rebuild, say};
 
 #[derive(Args, Debug)]
 pub(crate) struct Options {
@@ -18,18 +18,23 @@ pub(crate) struct Options {
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
+    rebuild: rebuild::Options,
+    #[command(flatten)]
     folder: Folder,
 }
 
-/// Reports, and with `--repair` mends.
+/// Reports, and with `--repair` mends. A database that was made again takes in the files of this
+/// disk as well.
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let config = options.folder.resolve()?;
+    let config = options.folder.clone().resolve()?;
     let data = &config.data;
-    if !DataDir::database(data).is_file() {
+    let rebuild = options.rebuild.rebuild_from_bucket;
+    let repair = options.repair || rebuild;
+    if !rebuild && !DataDir::database(data).is_file() {
         bail!("There is no recorder's database in {}.", data.display());
     }
     // Held until the end, so that no recorder starts in the middle.
-    let _taken = if options.repair {
+    let _taken = if repair {
         Some(DataDir::take(data)?)
     } else {
         None
@@ -40,8 +45,15 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 
     let (folder, preference) = (data.clone(), config.secrets);
     let secrets = tokio::task::spawn_blocking(move || oriel_secrets::open(&folder, preference));
-    if let Err(error) = secrets.await? {
-        problems.push(error.to_string());
+    let secrets = match secrets.await? {
+        Ok(secrets) => Some(secrets),
+        Err(error) => {
+            problems.push(error.to_string());
+            None
+        }
+    };
+    if rebuild {
+        rebuild::run(&options.rebuild, &config, &store, secrets).await?;
     }
 
     // Footage needs no passwords, so it is checked even when they cannot be read.
@@ -60,7 +72,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         ..WorkerOptions::new(recordings)
     };
     let worker = Worker::new(spool, nvr);
-    let report = worker.recover(options.repair).await?;
+    let report = worker.recover(repair).await?;
     say(format_args!("Oriel {VERSION}, {}", data.display()));
     let counts = [
         ("files left open by a crash", report.adopted),
@@ -77,9 +89,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         say(format_args!("           {line}"));
     }
     store.close().await;
-    let mended = options.repair && report.errors == 0;
+    let mended = repair && report.errors == 0;
     let well = problems.is_empty() && (report.is_clean() || mended);
-    say(match (well, options.repair) {
+    say(match (well, repair) {
         (true, true) if !report.is_clean() => "Mended.",
         (true, _) => "All is well.",
         (false, true) => "Not everything could be mended.",

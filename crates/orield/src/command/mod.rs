@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 pub(crate) mod check;
 pub(crate) mod probe;
+pub(crate) mod rebuild;
 pub(crate) mod serve;
 
 use std::{io::Write, path::PathBuf};
