@@ -12,7 +12,7 @@ mod test;
 
 use std::sync::{Arc, PoisonError};
 
-use oriel_api::{Destination, Empty, Result, Storage, StorageUpdate};
+use oriel_api::{Destination, Empty, Result, Storage, StorageSettings, StorageUpdate};
 use oriel_bucket::FolderBucket;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +22,7 @@ pub(crate) use self::{
     folder::{KINDS, looked},
     state::StorageState,
 };
-use self::{
-    open::{Destined, KEYS},
-    settings::KeysChange,
-};
+use self::{open::KEYS, settings::KeysChange};
 use crate::{Nvr, logins::blocking};
 
 /// The tasks of storage.
@@ -83,18 +80,15 @@ impl Nvr {
         let _editing = self.editing.lock().await;
         let before = self.storage_settings();
         let (mut settings, keys) = settings::overlaid(before.clone(), input)?;
-        if settings.destination == Destination::Folder || settings.folder != before.folder {
-            if let Some(given) = &settings.folder {
-                let folder = self.destination_folder(given).await?;
-                settings.folder = folder.to_str().map(str::to_owned);
+        // A folder whose disk is away for now hinders no other change.
+        let chosen = |s: &StorageSettings| s.destination == Destination::Folder;
+        let moved = settings.folder != before.folder || (chosen(&settings) && !chosen(&before));
+        if moved && let Some(given) = &settings.folder {
+            let folder = self.destination_folder(given).await?;
+            settings.folder = folder.to_str().map(str::to_owned);
+            if chosen(&settings) {
+                FolderBucket::set_up(&folder).await?;
             }
-        }
-        let given = match &keys {
-            KeysChange::Replace(keys) => Some(keys.clone()),
-            KeysChange::Stay | KeysChange::Forget => None,
-        };
-        if let Some(Destined::Folder(path)) = self.destined(&settings, given).await? {
-            FolderBucket::set_up(&path).await?;
         }
         // The key first: settings that ask for a key that is not there would stop uploads.
         match keys {

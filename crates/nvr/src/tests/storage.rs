@@ -199,6 +199,11 @@ async fn a_destination_that_is_away_is_said_and_taken_when_it_is_back() {
             .is_some_and(|e| e.contains("folder"))
     );
     assert_eq!(r.nvr.options.stores.now().local.len(), 3, "places are open");
+    let days = r.ok("storage_update", json!({ "retention_days": 5 })).await;
+    assert_eq!(
+        days["settings"]["retention_days"], 5,
+        "other changes are taken"
+    );
     std::fs::rename(disk.path().join("away"), &copies).unwrap();
     r.ok("storage_retry", json!({})).await;
     until("it is taken", || async {
