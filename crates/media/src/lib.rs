@@ -19,6 +19,7 @@ pub mod samples;
 pub mod scan;
 pub mod segment;
 mod table;
+pub mod tail;
 
 pub use clip::{ClipBuilder, ClipHead, ClipMark, ClipOrder, Share};
 pub use codec::{

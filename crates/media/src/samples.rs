@@ -91,15 +91,19 @@ pub fn read_samples(reader: impl Read + Seek, len: u64) -> Result<SegmentSamples
         runs: Vec::new(),
     };
     let mut at = moov_end;
-    while let Some(next) = walk.step(at)? {
+    let mut good_len = moov_end;
+    while let Some((next, fragment)) = walk.step(at)? {
         at = next;
+        if fragment {
+            good_len = next;
+        }
     }
     let runs = walk.runs;
     Ok(SegmentSamples {
         mark: movie.mark.clone(),
         format: movie.format,
         runs,
-        good_len: at,
+        good_len,
     })
 }
 
@@ -145,15 +149,16 @@ impl<R: Read + Seek> Walk<'_, R> {
         Ok(header.filter(|h| at.checked_add(h.size).is_some_and(|end| end <= len)))
     }
 
-    /// Takes the box at `at`; gives where the next one begins, `None` where the good part ends.
-    fn step(&mut self, at: u64) -> std::io::Result<Option<u64>> {
+    /// Takes the box at `at`; gives where the next one begins and whether it was a fragment, `None`
+    /// where the good part ends.
+    fn step(&mut self, at: u64) -> std::io::Result<Option<(u64, bool)>> {
         let Some(header) = self.header(at)? else {
             return Ok(None);
         };
         match &header.kind {
             b"moof" if header.size <= MAX_MOOV => {}
             b"free" | b"skip" | b"sidx" | b"styp" | b"uuid" | b"emsg" | b"prft" => {
-                return Ok(Some(at + header.size));
+                return Ok(Some((at + header.size, false)));
             }
             _ => return Ok(None),
         }
@@ -189,7 +194,7 @@ impl<R: Read + Seek> Walk<'_, R> {
             self.left = left;
             self.take(run);
         }
-        Ok(Some(end))
+        Ok(Some((end, true)))
     }
 
     fn take(&mut self, run: &TrackRun) {

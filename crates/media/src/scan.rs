@@ -176,6 +176,12 @@ impl<R: Read + Seek> File<R> {
 
 /// The `moov` and where it ends.
 pub(crate) fn head<R: Read + Seek>(file: &mut File<R>) -> Result<(Movie, u64), ScanError> {
+    let (body, end) = head_body(file)?;
+    Ok((Movie::parse(&body)?, end))
+}
+
+/// The body of `moov` and where it ends.
+pub(crate) fn head_body<R: Read + Seek>(file: &mut File<R>) -> Result<(Vec<u8>, u64), ScanError> {
     let mut at = 0;
     for _ in 0..16 {
         let Some(header) = file.header(at)? else {
@@ -185,7 +191,7 @@ pub(crate) fn head<R: Read + Seek>(file: &mut File<R>) -> Result<(Movie, u64), S
             let Some(body) = file.body(at, &header)? else {
                 break;
             };
-            return Ok((Movie::parse(&body)?, at + header.size));
+            return Ok((body, at + header.size));
         }
         at += header.size;
     }

@@ -119,6 +119,27 @@ fn join() {
 }
 
 #[test]
+fn clip() {
+    let mut golden = segments();
+    for segment in &mut golden {
+        let len = segment.len() as u64;
+        let tail = oriel_media::tail::build_tail(std::io::Cursor::new(&*segment), len).unwrap();
+        segment.extend(&tail);
+    }
+    hammer("clip", entry::clip, &golden, 2000);
+    // The index alone, so that most changes meet it.
+    let tails: Vec<_> = golden
+        .iter()
+        .map(|segment| {
+            let size = oriel_media::tail::tail_len(segment).unwrap() as usize;
+            let pad = vec![0; segment.len() - size];
+            [pad.as_slice(), &segment[segment.len() - size..]].concat()
+        })
+        .collect();
+    hammer("clip", entry::clip, &tails, 2000);
+}
+
+#[test]
 fn codec_config() {
     let golden: Vec<_> = FIXTURES
         .iter()

@@ -296,3 +296,29 @@ fn clips_for_a_browser() {
     segments.extend(later);
     write(dir, "two-formats.mp4", &build(two, &segments).1);
 }
+
+#[test]
+fn the_index_behind_the_media_says_what_the_media_says() {
+    use oriel_media::tail::{TAIL_USUAL, build_tail, read_tail, tail_len};
+    for (name, ..) in FIXTURES {
+        let (format, frames) = demux(name);
+        let mut bytes = write_segment(&format, &frames, 0, 40).closed();
+        let read = samples(&bytes);
+        assert_eq!(tail_len(&bytes), None);
+        let tail = build_tail(Cursor::new(&bytes), bytes.len() as u64).unwrap();
+        assert!((tail.len() as u64) < TAIL_USUAL / 8, "{}", tail.len());
+        bytes.extend(&tail);
+        let len = bytes.len() as u64;
+        assert_eq!(tail_len(&bytes), Some(tail.len() as u64));
+        assert_eq!(read_tail(&tail, len).unwrap(), read, "{name}");
+        // It disturbs nobody.
+        let again = read_samples(Cursor::new(&bytes), len).unwrap();
+        assert_eq!(again, read, "{name}");
+        assert_eq!(read_all(&bytes, 1000).1.len(), frames.len());
+        let found = oriel_media::scan(Cursor::new(&bytes), len).unwrap();
+        assert_eq!(found.good_len, read.good_len);
+        // It belongs to this file and no shorter one.
+        assert_eq!(read_tail(&tail, len - 1), None);
+        assert_eq!(read_tail(&tail[1..], len), None);
+    }
+}

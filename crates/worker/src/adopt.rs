@@ -9,6 +9,7 @@ use oriel_api::{ChannelId, Timestamp, link::OpenSegment};
 use oriel_media::{
     build_index,
     scan::{Scan, ScanError, scan},
+    tail::build_tail,
 };
 
 use crate::{
@@ -83,13 +84,22 @@ pub(crate) fn part(
         file.seek(SeekFrom::Start(found.index_offset))?;
         file.write_all(&index)?;
     }
+    let mut bytes = found.good_len;
+    if let Ok(tail) = build_tail(At::new(&file, bytes), bytes) {
+        file.seek(SeekFrom::Start(bytes))?;
+        file.write_all(&tail)?;
+        bytes += tail.len() as u64;
+    }
     file.sync_all()?;
     drop(file);
     let free = spool.free_closed(channel, start)?;
     std::fs::rename(&path, spool.closed(channel, free))?;
     sync_folder(&spool.folder(channel))?;
     Ok(Adopted::Segment {
-        segment: describe(channel, free, &found),
+        segment: OpenSegment {
+            bytes,
+            ..describe(channel, free, &found)
+        },
         cut: len.saturating_sub(found.good_len),
     })
 }

@@ -4,6 +4,7 @@
 //! that refuses.
 
 use std::{
+    fs::File,
     io,
     path::PathBuf,
     sync::Arc,
@@ -12,15 +13,16 @@ use std::{
 
 use oriel_api::{Timestamp, link::OpenSegment};
 use oriel_media::{
-    BuildError, Format, Frame, TrackKind, build_fragment, build_index,
+    BuildError, Format, Frame, ScanError, TrackKind, build_fragment, build_index,
     format::VIDEO_TIMESCALE,
     rescale,
     segment::{FragmentRef, SegmentHeader},
+    tail::build_tail,
 };
 
 use crate::{
     clock::wall,
-    platform::{Volume, VolumeFile, sync_folder},
+    platform::{At, Volume, VolumeFile, sync_folder},
     run::Run,
     spool::{Spool, exists},
     state::ChannelState,
@@ -182,6 +184,25 @@ impl SegmentWriter {
         Ok(())
     }
 
+    /// Writes the sample index behind the media. No reader needs it, so a disk that refuses it
+    /// costs nothing but that.
+    fn add_tail(&mut self) {
+        let len = self.segment.bytes;
+        let tail = File::open(&self.path)
+            .map_err(ScanError::from)
+            .and_then(|file| build_tail(At::new(&file, len), len));
+        let written = tail.map(|tail| self.file.append(&tail).map(|()| tail.len()));
+        match written {
+            Ok(Ok(more)) => self.segment.bytes += more as u64,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "no sample index for a segment");
+                // What was written in part is no index and no footage.
+                let _ = self.file.truncate(len);
+            }
+            Err(error) => tracing::debug!(%error, "no sample index for a segment"),
+        }
+    }
+
     /// Writes the index, syncs, and gives the file its final name. `None` when it held nothing
     /// and was removed. After an error the `.part` is left for recovery.
     pub(crate) fn close(
@@ -201,6 +222,7 @@ impl SegmentWriter {
         ) {
             self.file.write_at(self.index_offset, &index)?;
         }
+        self.add_tail();
         self.file.sync()?;
         // Windows does not rename what is open elsewhere without sharing; ours is closed first.
         drop(self.file);

@@ -3,8 +3,10 @@
 use std::io::Cursor;
 
 use oriel_media::{
-    ScanError, StreamItem, StreamReader, aac_codec_string, avc_codec_string, build_fragment,
-    build_index, covering, hevc_codec_string, scan, shift_fragment,
+    ClipBuilder, ClipMark, ClipOrder, ScanError, SegmentSamples, StreamItem, StreamReader,
+    aac_codec_string, avc_codec_string, build_fragment, build_index, covering, hevc_codec_string,
+    read_samples, scan, shift_fragment,
+    tail::{build_tail, read_tail, tail_len},
 };
 
 /// Reads a stream in two different sizes of pieces; what it gives must be the same and its
@@ -112,5 +114,51 @@ pub fn codec_config(bytes: &[u8]) {
     .flatten()
     {
         assert!(name.len() < 64 && name.is_ascii());
+    }
+}
+
+/// Reads samples, of the file and of the index behind its media, and makes a clip of them: what
+/// it takes must lie inside, and the head stays in proportion.
+pub fn clip(bytes: &[u8]) {
+    ClipMark::find(bytes);
+    let len = bytes.len() as u64;
+    if let Some(size) = tail_len(bytes)
+        && let Some(from) = len.checked_sub(size)
+        && let Some(read) = read_tail(&bytes[from as usize..], len)
+    {
+        clip_of(&read, len);
+    }
+    let read = match read_samples(Cursor::new(bytes), len) {
+        Ok(read) => read,
+        Err(ScanError::NotASegment(_)) => return,
+        Err(e) => panic!("{e}"),
+    };
+    clip_of(&read, len);
+    let tail = build_tail(Cursor::new(bytes), len).unwrap();
+    let told = read_tail(&tail, len + tail.len() as u64).unwrap();
+    assert_eq!(told, read);
+}
+
+fn clip_of(read: &SegmentSamples, len: u64) {
+    assert!(read.good_len <= len);
+    for exact in [false, true] {
+        let mut builder = ClipBuilder::new(ClipOrder {
+            start_ms: 1500,
+            end_ms: 3_600_000,
+            exact,
+            video: vec![read.format.video.clone()],
+            audio: read.format.audio.clone(),
+        });
+        let count: usize = read.runs.iter().map(|r| r.samples.len()).sum();
+        for start_ms in [0, 5000, 4000] {
+            if let Some(share) = builder.add(read, start_ms).unwrap() {
+                assert!(share.bytes.start < share.bytes.end && share.bytes.end <= len);
+            }
+        }
+        let channel = oriel_api::ChannelId::from_random([7; 12]);
+        if let Ok(Some(head)) = builder.finish(&channel) {
+            // Boxes, formats and at most six numbers a sample.
+            assert!(head.bytes.len() < 200_000 + 3 * count * 48, "{count}");
+        }
     }
 }

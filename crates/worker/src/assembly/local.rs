@@ -87,31 +87,44 @@ impl Out<'_> {
     }
 
     fn share(&mut self, share: &Cut) -> Result<(), Stop> {
-        let lost = Stop::Lost(share.piece);
-        let opened;
-        let source = match &share.fetched {
-            Some(source) => source,
-            None => {
-                opened = match Source::open(self.job, &self.job.order.pieces[share.piece])? {
-                    Ok(source) => source,
-                    Err(_) => return Err(lost),
-                };
-                &opened
-            }
-        };
+        let source = share.open(self.job)?;
         let mut at = share.bytes.start;
         while at < share.bytes.end {
             let want = STEP.min(share.bytes.end - at);
-            let Ok(from) = source.from(at, want) else {
-                return Err(lost);
+            let copied = match source.from(at, want) {
+                Some(Ok(from)) => self.copy(from)?,
+                Some(Err(_)) => 0,
+                None => self.receive(&source, at, want)?,
             };
-            if self.copy(from)? != want {
-                return Err(lost);
+            if copied != want {
+                return Err(Stop::Lost(share.piece));
             }
             at += want;
             self.moved(want)?;
         }
         Ok(())
+    }
+
+    /// Copies from the bucket; gives how much that was.
+    fn receive(&mut self, source: &Source, at: u64, want: u64) -> Result<u64, Stop> {
+        let Some(mut object) = source.object(self.job, at, want)? else {
+            return Ok(0);
+        };
+        let mut copied = 0;
+        loop {
+            match self.job.runtime.block_on(object.next()) {
+                Ok(Some(chunk)) => {
+                    self.file.write_all(&chunk).map_err(disk)?;
+                    if let Some(sum) = &mut self.sum {
+                        sum.update(&chunk);
+                    }
+                    copied += chunk.len() as u64;
+                    self.job.check()?;
+                }
+                Ok(None) => return Ok(copied),
+                Err(error) => return Err(Error::unavailable(error.to_string()).into()),
+            }
+        }
     }
 
     /// Copies everything; gives how much that was. Less than expected is a fault of the source.

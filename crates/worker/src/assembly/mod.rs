@@ -9,6 +9,7 @@
 //! What does not belong here: which segments belong into a file, its row, and the upload of what
 //! was made locally.
 
+mod joined;
 mod local;
 mod picture;
 mod plan;
@@ -82,11 +83,26 @@ impl Job {
         }
     }
 
+    /// In the bucket where it can, here otherwise.
+    fn make(&self, plan: &plan::Plan) -> Result<Assembled, Stop> {
+        if let Some(remote) = joined::possible(self) {
+            match joined::join(self, &remote, plan) {
+                Ok(made) => return Ok(made),
+                Err(joined::Failed::Stop(stop)) => return Err(stop),
+                Err(joined::Failed::Bucket(error)) => {
+                    tracing::warn!(%error, key = %self.key,
+                        "the storage did not join the file; it is made here");
+                }
+            }
+        }
+        local::write(self, plan)
+    }
+
     fn run(mut self) -> Result<Assembled> {
         // Every round takes one source of a piece away.
         loop {
             self.check()?;
-            let made = plan::plan(&self).and_then(|plan| local::write(&self, &plan));
+            let made = plan::plan(&self).and_then(|plan| self.make(&plan));
             match made {
                 Ok(made) => return Ok(made),
                 Err(Stop::Failed(error)) => return Err(error),

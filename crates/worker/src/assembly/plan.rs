@@ -28,8 +28,37 @@ pub(super) struct Cut {
     /// Index of the piece in the order.
     pub(super) piece: usize,
     pub(super) bytes: Range<u64>,
-    /// The copy of a piece that is in the bucket only.
-    pub(super) fetched: Option<Source>,
+    /// A piece that is in the bucket only.
+    held: Option<Source>,
+}
+
+impl Cut {
+    /// Opens it again.
+    pub(super) fn open(&self, job: &Job) -> Result<Opened<'_>, Stop> {
+        if let Some(held) = &self.held {
+            return Ok(Opened::Held(held));
+        }
+        match Source::open(job, &job.order.pieces[self.piece])? {
+            Ok(source) => Ok(Opened::Again(source)),
+            Err(_) => Err(Stop::Lost(self.piece)),
+        }
+    }
+}
+
+/// A piece that is being copied.
+pub(super) enum Opened<'a> {
+    Held(&'a Source),
+    Again(Source),
+}
+
+impl std::ops::Deref for Opened<'_> {
+    type Target = Source;
+    fn deref(&self) -> &Source {
+        match self {
+            Self::Held(source) => source,
+            Self::Again(source) => source,
+        }
+    }
 }
 
 impl Plan {
@@ -42,7 +71,7 @@ impl Plan {
 /// A piece after a look at its head.
 struct Looked {
     format: Format,
-    fetched: Option<Source>,
+    held: Option<Source>,
 }
 
 pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
@@ -56,9 +85,9 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
                 Ok(format) => Ok(Looked {
                     format,
                     // Local files are opened anew: there may be more than a process may hold.
-                    fetched: matches!(source, Source::Fetched(..)).then_some(source),
+                    held: (!matches!(source, Source::Local(..))).then_some(source),
                 }),
-                Err(error) => Err(Missing::Damaged(error.to_string())),
+                Err(error) => Err(Missing::Damaged(error)),
             },
             Err(missing) => Err(missing),
         };
@@ -109,7 +138,7 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
             });
             continue;
         }
-        let samples = match &looked.fetched {
+        let samples = match &looked.held {
             Some(source) => source.samples(),
             None => match Source::open(job, piece)? {
                 Ok(source) => source.samples(),
@@ -119,7 +148,7 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
         let samples = match samples {
             Ok(samples) => samples,
             Err(error) => {
-                reasons[i] = Some(why(&Missing::Damaged(error.to_string())));
+                reasons[i] = Some(why(&Missing::Damaged(error)));
                 continue;
             }
         };
@@ -129,7 +158,7 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
             shares.push(Cut {
                 piece: i,
                 bytes: share.bytes,
-                fetched: looked.fetched,
+                held: looked.held,
             });
         }
     }

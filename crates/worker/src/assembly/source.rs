@@ -7,9 +7,13 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
 };
 
+use bytes::Bytes;
 use oriel_api::{Error, ErrorCode, link::Piece};
-use oriel_bucket::{BucketError, ObjectKey};
-use oriel_media::{Format, ScanError, SegmentSamples, read_format, read_samples};
+use oriel_bucket::{BucketError, ByteRange, Object, ObjectKey, Remote};
+use oriel_media::{
+    Format, SegmentSamples, read_format, read_samples,
+    tail::{TAIL_USUAL, read_tail, tail_len},
+};
 use tempfile::NamedTempFile;
 
 use super::{Job, Stop};
@@ -21,6 +25,8 @@ pub(super) enum Source {
     Local(File, u64),
     /// A copy of the object, deleted when this is dropped.
     Fetched(NamedTempFile, u64),
+    /// The object itself: its size, and the sample index at its end.
+    Object(ObjectKey, u64, Bytes),
 }
 
 /// Why a piece has no share in the file.
@@ -54,39 +60,83 @@ impl Source {
             return Ok(Err(missing));
         };
         match key.parse() {
-            Ok(key) => fetch(job, &key),
+            Ok(key) => in_bucket(job, &key, piece.bytes),
             Err(_) => Ok(Err(missing)),
         }
     }
 
-    fn file(&self) -> (&File, u64) {
+    fn file(&self) -> Option<(&File, u64)> {
         match self {
-            Self::Local(file, len) => (file, *len),
-            Self::Fetched(temp, len) => (temp.as_file(), *len),
+            Self::Local(file, len) => Some((file, *len)),
+            Self::Fetched(temp, len) => Some((temp.as_file(), *len)),
+            Self::Object(..) => None,
         }
     }
 
-    pub(super) fn format(&self) -> Result<Format, ScanError> {
-        let (file, len) = self.file();
-        read_format(At::new(file, len), len)
+    pub(super) fn format(&self) -> Result<Format, String> {
+        match self.file() {
+            Some((file, len)) => read_format(At::new(file, len), len).map_err(|e| e.to_string()),
+            None => self.samples().map(|samples| samples.format),
+        }
     }
 
-    pub(super) fn samples(&self) -> Result<SegmentSamples, ScanError> {
-        let (file, len) = self.file();
-        read_samples(At::new(file, len), len)
+    pub(super) fn samples(&self) -> Result<SegmentSamples, String> {
+        match (self, self.file()) {
+            (Self::Object(_, len, tail), _) => {
+                read_tail(tail, *len).ok_or_else(|| "its sample index is damaged".to_owned())
+            }
+            (_, Some((file, len))) => {
+                read_samples(At::new(file, len), len).map_err(|e| e.to_string())
+            }
+            (_, None) => Err("it cannot be read".to_owned()),
+        }
     }
 
-    /// A reader of `len` bytes from `start`; the system can copy from it by itself.
-    pub(super) fn from(&self, start: u64, len: u64) -> io::Result<io::Take<&File>> {
-        let (mut file, _) = self.file();
-        file.seek(SeekFrom::Start(start))?;
-        Ok(file.take(len))
+    /// A reader of `len` bytes from `start`, from which the system can copy by itself; `None` for
+    /// an object.
+    pub(super) fn from(&self, start: u64, len: u64) -> Option<io::Result<io::Take<&File>>> {
+        let (mut file, _) = self.file()?;
+        Some(file.seek(SeekFrom::Start(start)).map(|_| file.take(len)))
+    }
+
+    /// Bytes `start..start + len`, fewer when there are no more.
+    pub(super) fn read(&self, job: &Job, start: u64, len: u64) -> Result<Bytes, Stop> {
+        if let Some(file) = self.from(start, len) {
+            let mut bytes = Vec::new();
+            file.and_then(|mut file| file.read_to_end(&mut bytes))
+                .map_err(unreadable)?;
+            return Ok(bytes.into());
+        }
+        let limit = usize::try_from(len).unwrap_or(usize::MAX);
+        match self.object(job, start, len)? {
+            Some(object) => job.runtime.block_on(object.bytes(limit)).map_err(refused),
+            None => Ok(Bytes::new()),
+        }
+    }
+
+    /// Begins to read bytes of an object; `None` when it has not so many, or is none.
+    pub(super) fn object(&self, job: &Job, start: u64, len: u64) -> Result<Option<Object>, Stop> {
+        let (Self::Object(key, ..), Some(remote)) = (self, &job.stores.remote) else {
+            return Ok(None);
+        };
+        let range = ByteRange {
+            start,
+            end: Some(start.saturating_add(len)),
+        };
+        match job
+            .runtime
+            .block_on(remote.areas.incoming.get(key, Some(range)))
+        {
+            Ok(object) => Ok(Some(object)),
+            Err(BucketError::NotFound | BucketError::OutOfRange) => Ok(None),
+            Err(error) => Err(refused(error)),
+        }
     }
 }
 
-/// Copies an object to a file. An object that is gone is a hole; a bucket that cannot be reached
-/// is a reason to try again later.
-fn fetch(job: &Job, key: &ObjectKey) -> Result<Result<Source, Missing>, Stop> {
+/// An object that is gone is a hole; a bucket that cannot be reached is a reason to try again
+/// later.
+fn in_bucket(job: &Job, key: &ObjectKey, len: u64) -> Result<Result<Source, Missing>, Stop> {
     let Some(remote) = &job.stores.remote else {
         return Err(Error::unavailable(
             "Some of the footage is in the bucket only, and no bucket can be used.",
@@ -94,6 +144,68 @@ fn fetch(job: &Job, key: &ObjectKey) -> Result<Result<Source, Missing>, Stop> {
         .into());
     };
     job.check()?;
+    if remote.capabilities.range {
+        let indexed = job.runtime.block_on(indexed(remote, key, len));
+        match indexed {
+            Ok(Some(source)) => return Ok(Ok(source)),
+            Ok(None) => tracing::info!(%key, "it has no sample index: all of it is read"),
+            Err(BucketError::NotFound) => return Ok(Err(Missing::Gone)),
+            Err(BucketError::OutOfRange) => {}
+            Err(error) => return Err(refused(error)),
+        }
+    } else {
+        tracing::info!(%key, "the storage does not read parts of objects: all of it is read");
+    }
+    fetch(job, remote, key)
+}
+
+/// The object with its sample index, when it has one.
+async fn indexed(
+    remote: &Remote,
+    key: &ObjectKey,
+    len: u64,
+) -> Result<Option<Source>, BucketError> {
+    let last = async |count: u64| {
+        let range = ByteRange {
+            start: len.saturating_sub(count),
+            end: None,
+        };
+        let object = remote.areas.incoming.get(key, Some(range)).await?;
+        // Another size than the row says: it was not written by this program.
+        if object.range_ignored || object.size != len {
+            return Ok(None);
+        }
+        object
+            .bytes(usize::try_from(count).unwrap_or(usize::MAX))
+            .await
+            .map(Some)
+    };
+    let Some(mut end) = last(TAIL_USUAL).await? else {
+        return Ok(None);
+    };
+    let Some(size) = tail_len(&end).filter(|size| *size <= len) else {
+        return Ok(None);
+    };
+    if size > end.len() as u64 {
+        let Some(longer) = last(size).await? else {
+            return Ok(None);
+        };
+        end = longer;
+    }
+    let from = end
+        .len()
+        .saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
+    // Not a view of the larger buffer: many of these are held.
+    let tail = Bytes::copy_from_slice(&end[from..]);
+    Ok(read_tail(&tail, len).map(|_| Source::Object(key.clone(), len, tail)))
+}
+
+fn refused(error: BucketError) -> Stop {
+    Error::unavailable(error.to_string()).into()
+}
+
+/// Copies an object to a file.
+fn fetch(job: &Job, remote: &Remote, key: &ObjectKey) -> Result<Result<Source, Missing>, Stop> {
     let folder = job.place()?.scratch();
     let got = job
         .runtime
@@ -109,7 +221,7 @@ fn fetch(job: &Job, key: &ObjectKey) -> Result<Result<Source, Missing>, Stop> {
             "The disk is full: footage that is in the bucket only has no room to be joined.",
         )
         .into()),
-        Err(error) => Err(Error::unavailable(error.to_string()).into()),
+        Err(error) => Err(refused(error)),
     }
 }
 
