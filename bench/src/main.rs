@@ -2,6 +2,7 @@
 //!
 //! `npm run bench` builds everything in release mode and runs all parts.
 
+mod clip;
 mod cost;
 mod floor;
 mod idle;
@@ -45,6 +46,21 @@ enum Part {
         #[arg(long, default_value_t = 30)]
         seconds: u64,
     },
+    /// A clip of an hour, beside ffmpeg.
+    Clip {
+        /// Segments of half a minute.
+        #[arg(long, default_value_t = 120)]
+        segments: i64,
+        /// MB of all of them.
+        #[arg(long, default_value_t = 1850)]
+        megabytes: i64,
+    },
+    /// One clip in a process of its own.
+    #[command(hide = true)]
+    ClipOnce {
+        root: std::path::PathBuf,
+        segments: i64,
+    },
     /// What a recorder without cameras costs.
     Idle {
         /// Seconds measured.
@@ -68,6 +84,11 @@ fn main() -> anyhow::Result<()> {
         Part::Record { cameras, seconds } => record::run(cameras, seconds),
         Part::Timeline { rows } => timeline::run(rows),
         Part::Retention { rows, seconds } => retention::run(rows, seconds),
+        Part::Clip {
+            segments,
+            megabytes,
+        } => clip::run(segments, megabytes),
+        Part::ClipOnce { root, segments } => clip::once(&root, segments),
         Part::Idle { seconds } => idle::run(seconds),
         Part::Floor { out, urls } => floor::run(&out, &urls),
         Part::Viewers { address, paths } => viewers::run(&address, &paths),
