@@ -131,7 +131,7 @@ fn fill(
                 let copy = produced.copy_part_from(upload, number, incoming, &key, Some(range));
                 match job.runtime.block_on(copy) {
                     Err(BucketError::NotFound | BucketError::OutOfRange) => {
-                        return Err(Stop::Lost(plan.shares[*share].piece).into());
+                        return Err(object_lost(plan.shares[*share].piece).into());
                     }
                     other => other?,
                 }
@@ -157,7 +157,14 @@ fn object_of(job: &Job, plan: &Plan, share: usize) -> Result<ObjectKey, Stop> {
     let piece = plan.shares[share].piece;
     let key = job.order.pieces[piece].object_key.as_deref();
     key.and_then(|key| key.parse().ok())
-        .ok_or(Stop::Lost(piece))
+        .ok_or_else(|| object_lost(piece))
+}
+
+fn object_lost(piece: usize) -> Stop {
+    Stop::Lost {
+        piece,
+        object: true,
+    }
 }
 
 /// The bytes of a part that is sent.
@@ -172,7 +179,7 @@ fn gather(job: &Job, plan: &Plan, stretches: &[Stretch]) -> Result<Bytes, Stop> 
                 let source = cut.open(job)?;
                 let got = source.read(job, stretch.start, stretch.end - stretch.start)?;
                 if got.len() as u64 != stretch.end - stretch.start {
-                    return Err(Stop::Lost(cut.piece));
+                    return Err(source.lost(cut.piece));
                 }
                 bytes.extend_from_slice(&got);
             }

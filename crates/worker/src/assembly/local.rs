@@ -97,7 +97,7 @@ impl Out<'_> {
                 None => self.receive(&source, at, want)?,
             };
             if copied != want {
-                return Err(Stop::Lost(share.piece));
+                return Err(source.lost(share.piece));
             }
             at += want;
             self.moved(want)?;

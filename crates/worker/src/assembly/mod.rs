@@ -39,8 +39,9 @@ pub(crate) use stale::spawn as clear_stale;
 enum Stop {
     /// For whoever ordered it.
     Failed(Error),
-    /// A piece cannot be read after all: plan again without this source of it.
-    Lost(usize),
+    /// A piece cannot be read after all: plan again without this source of it, the object in the
+    /// bucket or the local file.
+    Lost { piece: usize, object: bool },
 }
 
 impl From<Error> for Stop {
@@ -106,16 +107,16 @@ impl Job {
             match made {
                 Ok(made) => return Ok(made),
                 Err(Stop::Failed(error)) => return Err(error),
-                Err(Stop::Lost(piece)) => {
+                Err(Stop::Lost { piece, object }) => {
                     let Some(piece) = self.order.pieces.get_mut(piece) else {
                         return Err(Error::unavailable("A piece was lost."));
                     };
-                    tracing::warn!(channel = %self.order.channel, start = piece.start.ms(),
+                    tracing::warn!(channel = %self.order.channel, start = piece.start.ms(), object,
                         "a segment went away while a file was made of it");
-                    if piece.local {
-                        piece.local = false;
-                    } else {
+                    if object {
                         piece.object_key = None;
+                    } else {
+                        piece.local = false;
                     }
                 }
             }

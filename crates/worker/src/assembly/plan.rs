@@ -40,8 +40,16 @@ impl Cut {
         }
         match Source::open(job, &job.order.pieces[self.piece])? {
             Ok(source) => Ok(Opened::Again(source)),
-            Err(_) => Err(Stop::Lost(self.piece)),
+            Err(_) => Err(local_lost(self.piece)),
         }
+    }
+}
+
+/// What could be opened a moment ago cannot any more.
+fn local_lost(piece: usize) -> Stop {
+    Stop::Lost {
+        piece,
+        object: false,
     }
 }
 
@@ -49,6 +57,16 @@ impl Cut {
 pub(super) enum Opened<'a> {
     Held(&'a Source),
     Again(Source),
+}
+
+impl Opened<'_> {
+    /// It has fewer bytes than it said.
+    pub(super) fn lost(&self, piece: usize) -> Stop {
+        Stop::Lost {
+            piece,
+            object: matches!(self, Self::Held(_)),
+        }
+    }
 }
 
 impl std::ops::Deref for Opened<'_> {
@@ -142,7 +160,7 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
             Some(source) => source.samples(),
             None => match Source::open(job, piece)? {
                 Ok(source) => source.samples(),
-                Err(_) => return Err(Stop::Lost(i)),
+                Err(_) => return Err(local_lost(i)),
             },
         };
         let samples = match samples {
