@@ -205,7 +205,12 @@ fn sections(head: u64, shares: impl Iterator<Item = (u64, u64)>) -> Vec<Section>
             end,
         };
         if size > 0 && size < MIN_PART {
-            let taken = (MIN_PART - size).min(end - start);
+            let mut taken = (MIN_PART - size).min(end - start);
+            // What would be left is too little to be copied: better all of it now than a bit of
+            // every segment that follows.
+            if end - start - taken < MIN_PART {
+                taken = end - start;
+            }
             waiting.push(stretch(start, start + taken));
             size += taken;
             start += taken;
@@ -255,6 +260,9 @@ mod tests {
         let all = sections(1_200_000, hour.iter().copied());
         assert_eq!(sent(&all), MIN_PART);
         assert_eq!(all.len(), 121);
+        // Segments that are hardly larger than a part.
+        let small = vec![(0, 6_000_000); 120];
+        assert_eq!(sent(&sections(1_200_000, small.iter().copied())), 7_200_000);
         for shares in [
             vec![(0, 100)],
             vec![(7, 3_000_000); 50],
