@@ -116,6 +116,26 @@ test.describe.serial('without a WCAG 2 AA fault:', () => {
     });
   }
 
+  test('storage and its parts', async ({ page, recorder }) => {
+    await signIn(page, recorder, '/storage');
+    for (const part of ['Overview', 'Destination', 'Uploading', 'Keeping footage', 'Folders']) {
+      await page.getByRole('tab', { name: part, exact: true }).click();
+      await expect(page.locator('[aria-busy="true"]')).toHaveCount(0);
+      if (part === 'Destination') {
+        for (const kind of ['Folder', 'S3 bucket']) {
+          await page.getByRole('radio', { name: kind, exact: true }).click();
+          await page.getByRole('button', { name: 'Test connection' }).or(page.getByRole('button', { name: 'Test again' })).click();
+          await expect(page.getByText(kind === 'Folder' ? 'The destination cannot be used' : 'Give the name of the bucket.')).toBeVisible();
+          await expectAccessible(page, `storage, ${kind}`);
+        }
+      }
+      await expectAccessible(page, `storage, ${part}`);
+    }
+    await page.getByRole('button', { name: 'Change the folder for clips' }).click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await expectAccessible(page, 'storage, a folder to be changed');
+  });
+
   test('shortcuts, which list the keys of every page', async ({ page, recorder }) => {
     await signIn(page, recorder, '/settings');
     await page.keyboard.press('?');

@@ -21,11 +21,11 @@ test('a link works once and the second time says what to do', async ({ page, bro
 
 test('every page is reached by keyboard and survives a reload', async ({ page, recorder }) => {
   await signIn(page, recorder);
-  for (const [key, name] of [['2', 'Playback'], ['3', 'Cameras'], ['4', 'Events'], ['5', 'Settings'], ['1', 'Live']]) {
+  for (const [key, name] of [['2', 'Playback'], ['3', 'Library'], ['4', 'Cameras'], ['5', 'Events'], ['6', 'Storage'], ['7', 'Settings'], ['1', 'Live']]) {
     await page.keyboard.press(key);
     await expect(page.getByRole('link', { name, exact: true })).toHaveAttribute('aria-current', 'page');
   }
-  await page.keyboard.press('5');
+  await page.keyboard.press('7');
   await page.reload();
   await expect(page.getByRole('link', { name: 'Settings', exact: true })).toHaveAttribute('aria-current', 'page');
 });

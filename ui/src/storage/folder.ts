@@ -25,20 +25,25 @@ export function joined({ root, sub }: FolderChoice): string {
 
 /** A path in parts: the longest approved folder it lies below. */
 export function chosen(path: string | null | undefined, roots: readonly string[]): FolderChoice {
-  const first: FolderChoice = { root: roots[0] ?? '', sub: '' };
-  if (path == null || path === '') return first;
+  if (path == null || path === '') return { root: roots[0] ?? '', sub: '' };
   const fits = roots.filter((root) => {
     const base = trimmed(root);
     const separator = separatorOf(root);
     return path === base || path.startsWith(base.endsWith(separator) ? base : base + separator);
   });
   const root = fits.sort((a, b) => b.length - a.length)[0];
-  // Below none: its approved folder was taken away since. Somebody has to choose anew.
-  if (root === undefined) return first;
+  // Below none by name: approved no more, or through a link. It stays what it is.
+  if (root === undefined) return { root: path, sub: '' };
   return { root, sub: path.slice(trimmed(root).length).replace(/^[/\\]+/, '') };
 }
 
 /** Whether the path stays below the folder. */
 export function staysBelow(sub: string): boolean {
   return !/^[A-Za-z]:/.test(sub.trim()) && !sub.split(/[/\\]+/).includes('..') && ![...sub].some((c) => c < ' ');
+}
+
+/** Approved folders to choose from, and the one that is chosen. */
+export function rootOptions(roots: readonly string[], chosenRoot: string): { value: string; label: string }[] {
+  const all = chosenRoot === '' || roots.includes(chosenRoot) ? roots : [chosenRoot, ...roots];
+  return all.map((root) => ({ value: root, label: root }));
 }

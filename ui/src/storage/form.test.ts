@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StorageSettings } from '../api/types';
-import { chosen, joined, staysBelow } from './folder';
+import { chosen, joined, rootOptions, staysBelow } from './folder';
 import { destinationErrors, isStorageChanged, partOf, storageErrors, storageForm, storageUpdate, type StorageForm } from './form';
 import { thousandsOrNone, thousandsText, wholeOrNone } from '../lib/numbers';
 import { PRESETS } from './presets';
@@ -74,7 +74,7 @@ describe('what is wrong with it', () => {
   });
   it('wants a folder inside the approved one', () => {
     const folder = { destination: 'folder' as const, root: '/mnt/disk' };
-    expect(destinationErrors(formOf(settings, { ...folder, sub: '' }), false)).toHaveProperty('sub');
+    expect(destinationErrors(formOf(settings, { ...folder, sub: '' }), false)).toEqual({});
     expect(destinationErrors(formOf(settings, { ...folder, sub: '../etc' }), false)).toHaveProperty('sub');
     expect(destinationErrors(formOf(settings, { ...folder, sub: 'copies' }), false)).toEqual({});
     expect(destinationErrors(formOf(settings, { ...folder, root: '', sub: 'copies' }), false)).toHaveProperty('root');
@@ -116,8 +116,10 @@ describe('folders', () => {
     expect(joined({ root: '/', sub: 'a' })).toBe('/a');
     expect(joined({ root: '/data/', sub: '//a/./b/' })).toBe('/data/a/b');
   });
-  it('of none of the approved ones have to be chosen anew', () => {
-    expect(chosen('/database/x', ROOTS)).toEqual({ root: '/data', sub: '' });
+  it('of none of the approved ones stay what they are', () => {
+    expect(chosen('/database/x', ROOTS)).toEqual({ root: '/database/x', sub: '' });
+    expect(rootOptions(ROOTS, '/database/x').map((o) => o.value)).toEqual(['/database/x', ...ROOTS]);
+    expect(rootOptions(ROOTS, '/data').map((o) => o.value)).toEqual(ROOTS);
     expect(chosen(undefined, [])).toEqual({ root: '', sub: '' });
   });
   it('stay below', () => {

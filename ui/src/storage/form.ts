@@ -125,8 +125,7 @@ export function destinationErrors(form: StorageForm, hasKeys: boolean): StorageE
   if (form.destination === 's3') return bucketErrors(form, hasKeys);
   if (form.destination !== 'folder') return {};
   if (form.root === '') return { root: texts.destination.noRoots };
-  if (!staysBelow(form.sub)) return { sub: texts.errors.sub };
-  return form.sub.trim() === '' ? { sub: texts.errors.folder } : {};
+  return staysBelow(form.sub) ? {} : { sub: texts.errors.sub };
 }
 
 /** What has to be mended before the settings can be saved. */

@@ -1,0 +1,99 @@
+// The storage page on a real recorder: a folder as destination, its test, what is kept, and an
+// alarm on every page.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, signIn, streaming, test, type Recorder } from './recorder';
+import type { Page } from '@playwright/test';
+
+interface Storage {
+  settings: { destination: string; folder?: string; uploads_at_once: number; retention_days?: number };
+  uploads: { state: string; waiting: number };
+}
+
+const tab = (page: Page, name: string) => page.getByRole('tab', { name, exact: true }).click();
+const storage = (recorder: Recorder) => recorder.api<Storage>('GET', '/storage');
+const save = async (page: Page) => {
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('Storage settings saved')).toBeVisible();
+};
+
+test('shows the disk, and that nothing is uploaded yet', async ({ page, recorder }) => {
+  await signIn(page, recorder);
+  await page.getByRole('link', { name: 'Storage', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Storage', level: 1 })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Disk with the recordings' })).toBeVisible();
+  await expect(page.getByRole('img', { name: /used, .* free/ })).toBeVisible();
+  await expect(page.getByText('Footage stays on this computer only.', { exact: false })).toBeVisible();
+  for (const [name, text] of [['Uploading', 'Uploads at a time'], ['Keeping footage', 'Free space to keep'], ['Folders', 'Approved folders']] as const) {
+    await tab(page, name);
+    await expect(page.getByText(text, { exact: true })).toBeVisible();
+  }
+});
+
+test('a folder becomes the destination, tried before it is saved, and footage arrives there', async ({ page, recorder }) => {
+  mkdirSync(join(recorder.data, 'copies'));
+  await streaming(recorder, 'Porch', await recorder.camera());
+  await signIn(page, recorder, '/storage?part=destination');
+  await page.getByRole('radio', { name: 'Folder', exact: true }).click();
+
+  // Where the recorder has its own files, no copies may lie; it says so.
+  await page.getByRole('button', { name: 'Test connection' }).click();
+  await expect(page.getByText('The recorder keeps its own files in this folder.', { exact: false })).toBeVisible();
+
+  await page.getByLabel('Folder in it').fill('copies');
+  await page.getByRole('button', { name: 'Test again' }).click();
+  await expect(page.getByText(/^The destination works/)).toBeVisible();
+  for (const step of ['Write a file', 'Read it back and list it', 'Delete']) {
+    await expect(page.getByRole('listitem').filter({ hasText: step })).toContainText('Works');
+  }
+  expect((await storage(recorder)).settings.destination, 'a test saves nothing').toBe('none');
+
+  await save(page);
+  expect((await storage(recorder)).settings).toMatchObject({ destination: 'folder', folder: join(recorder.data, 'copies') });
+  await tab(page, 'Overview');
+  await expect(page.getByText(join(recorder.data, 'copies'))).toBeVisible();
+  await expect.poll(async () => (await storage(recorder)).uploads.state, { timeout: 60_000 }).toMatch(/^(idle|uploading)$/);
+  await expect(page.getByText(/^(All uploaded|Uploading)$/).last()).toBeVisible();
+});
+
+test('rules are thought about before they are saved, and leaving asks', async ({ page, recorder }) => {
+  await signIn(page, recorder, '/storage?part=keeping');
+  const days = page.getByLabel('Keep footage');
+  await days.fill('x');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('Empty, or a whole number from 1 to 3650.')).toBeVisible();
+  await days.fill('30');
+  await expect(page.getByText(/You will hold about|Not enough footage/)).toBeVisible();
+
+  await page.getByRole('link', { name: 'Events', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByText('Leave without saving?')).toBeVisible();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByRole('heading', { name: 'Storage', level: 1 })).toBeVisible();
+  await expect(days).toHaveValue('30');
+
+  await save(page);
+  expect((await storage(recorder)).settings.retention_days).toBe(30);
+  await days.fill('7');
+  await page.getByRole('link', { name: 'Events', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Leave' }).click();
+  await expect(page.getByRole('heading', { name: 'Events', level: 1 })).toBeVisible();
+  expect((await storage(recorder)).settings.retention_days).toBe(30);
+});
+
+test('a destination that is not there any more is seen on every page', async ({ page, recorder }) => {
+  await signIn(page, recorder);
+  // What the recorder would say; a real disk cannot be pulled out here.
+  await page.route('**/api/storage', async (route) => {
+    const answer = await route.fetch();
+    const body = (await answer.json()) as Storage & { disk: { level: string; message: string } };
+    body.disk = { ...body.disk, level: 'missing', message: 'The disk with the recordings is not there.' };
+    await route.fulfill({ response: answer, json: body });
+  });
+  await page.goto(`${recorder.base}/events`);
+  const alarm = page.getByRole('alert').filter({ hasText: 'Disk missing' });
+  await expect(alarm).toBeVisible();
+  await alarm.getByRole('link', { name: 'Show' }).click();
+  await expect(page.getByRole('heading', { name: 'Storage', level: 1 })).toBeVisible();
+  await expect(alarm).toBeVisible();
+});
