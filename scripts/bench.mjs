@@ -21,6 +21,6 @@ const live = () => {
 if (chosen[0] === 'live') live();
 else if (chosen.length > 0) bench(...chosen);
 else {
-  for (const part of ['record', 'timeline', 'idle']) bench(part);
+  for (const part of ['record', 'timeline', 'clip', 'idle']) bench(part);
   live();
 }
