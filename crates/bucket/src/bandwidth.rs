@@ -1,6 +1,12 @@
 //! How fast bytes may leave: one small bucket of tokens for all uploads together.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep_until};
 
@@ -11,6 +17,8 @@ const BURST: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Bandwidth {
     state: Mutex<State>,
+    /// Bytes granted so far.
+    granted: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -28,7 +36,13 @@ impl Bandwidth {
                 rate: bytes_per_second.filter(|r| *r > 0),
                 paid_until: Instant::now(),
             }),
+            granted: AtomicU64::new(0),
         }
+    }
+
+    /// Bytes that all takers were granted so far: what speed is measured from.
+    pub fn granted(&self) -> u64 {
+        self.granted.load(Ordering::Relaxed)
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -62,6 +76,7 @@ impl Bandwidth {
 
     /// Waits until `bytes` may be sent. Callers are served in the order they came.
     pub async fn take(&self, bytes: u64) {
+        self.granted.fetch_add(bytes, Ordering::Relaxed);
         let until = {
             let mut state = self.state();
             let Some(rate) = state.rate else { return };

@@ -90,6 +90,7 @@ impl Nvr {
             .store
             .channel_update(input.id, change, self.clock_now())
             .await?;
+        self.uploads.settings_changed();
         self.reapply(&row.id).await;
         Ok(self.channel_pushed(self.channel_view(row)))
     }

@@ -38,6 +38,7 @@ impl Nvr {
 
     async fn insert_event(&self, event: NewEvent) -> Result<Event, StoreError> {
         let id = self.store.event_insert(event.clone()).await?;
+        self.uploads.wake();
         let event = view(EventRow { id, event });
         self.push(Change::Event {
             event: event.clone(),

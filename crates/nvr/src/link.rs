@@ -47,6 +47,7 @@ impl NvrLink for Nvr {
         let adopted = segment.run.is_none();
         match self.store.recording_insert(segment).await? {
             Inserted::Added => {
+                self.uploads.wake();
                 if adopted && self.states().recovered(&channel_id) {
                     self.write_event(EventKind::Recovered, Some(channel_id.clone()), None)
                         .await?;

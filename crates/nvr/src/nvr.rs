@@ -34,6 +34,7 @@ use crate::{
     snapshots,
     states::{Note, States},
     storage::{self, StorageState},
+    uploads::{self, Uploads},
 };
 
 /// Key of the signing key in the secret store.
@@ -90,6 +91,8 @@ pub struct Nvr {
     pub(crate) storage: StorageState,
     /// Files that are being made.
     pub(crate) jobs: Jobs,
+    /// The upload queue, as far as it is in memory.
+    pub(crate) uploads: Uploads,
     /// How uploading stands, as the worker last said.
     pub(crate) uploads_status: Mutex<UploadStatus>,
     /// How the bucket's own notices stand, as the worker last said.
@@ -176,6 +179,7 @@ impl Nvr {
             garbage: Arc::new(Notify::new()),
             storage: StorageState::default(),
             jobs: Jobs::default(),
+            uploads: Uploads::default(),
             uploads_status: Mutex::default(),
             notices_status: Mutex::default(),
             disk_state: Mutex::default(),
@@ -268,6 +272,7 @@ impl Nvr {
             tasks.push(chronicle::spawn(self.clone(), self.cancel.clone()));
             tasks.extend(storage::spawn(self, &self.cancel));
             tasks.extend(collector::spawn(self, &self.cancel));
+            tasks.push(uploads::spawn(self.clone(), self.cancel.clone()));
             tasks.push(retention::spawn(self.clone(), self.cancel.clone()));
             tasks.push(jobs::spawn(self.clone(), self.cancel.clone()));
             tasks.push(snapshots::spawn(self.clone(), self.cancel.clone()));

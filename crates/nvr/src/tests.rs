@@ -14,3 +14,4 @@ mod secrecy;
 mod snapshots;
 mod storage;
 mod streams;
+mod uploads;

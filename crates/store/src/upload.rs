@@ -221,6 +221,29 @@ impl Store {
         .await
     }
 
+    /// Takes at most `limit` segments of a channel out of the queue when its policy is not to
+    /// upload all; those it still wants are queued again by [`Store::uploads_backfill`]. Gives
+    /// how many; 0 when all is done.
+    pub async fn uploads_withdraw_some(&self, channel: ChannelId, limit: u32) -> Result<usize> {
+        self.write(move |c| {
+            let ids = c
+                .prepare_cached(
+                    "SELECT recording.id FROM channel
+                     JOIN recording ON recording.channel = channel.id
+                     WHERE channel.public_id = ?1 AND channel.upload <> 'all'
+                       AND recording.local = 1 AND recording.state = 1 LIMIT ?2",
+                )?
+                .query_map((channel.as_str(), limit), |r| r.get::<_, i64>(0))?
+                .collect::<Result<Vec<_>, _>>()?;
+            for id in &ids {
+                c.execute("DELETE FROM upload WHERE recording = ?1", [id])?;
+                c.execute("UPDATE recording SET state = 0 WHERE id = ?1", [id])?;
+            }
+            Ok(ids.len())
+        })
+        .await
+    }
+
     /// Queues local segments of a channel that its policy wants uploaded and that were recorded
     /// before it did, oldest first, those that start after `after`. Gives where to go on; `None`
     /// when all is done. Short transactions: `limit` rows at most.

@@ -35,6 +35,7 @@ mod sink;
 mod spool;
 mod state;
 mod sync;
+mod upload;
 mod worker;
 
 pub use assembly::picture_job;

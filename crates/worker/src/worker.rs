@@ -44,6 +44,7 @@ use crate::{
     spool::Spool,
     state::{ChannelState, Channels},
     sync::lock,
+    upload,
 };
 
 /// Pieces waiting for the disk, at most.
@@ -191,6 +192,13 @@ impl Worker {
         assembly::clear_stale(self.stores.clone(), cancel.clone());
         if let Some(uploads) = &self.uploads {
             notices::spawn(self.stores.clone(), uploads.clone(), cancel.clone());
+            let tools = upload::Tools {
+                stores: self.stores.clone(),
+                queue: uploads.clone(),
+                spool: self.spool.clone(),
+                place: Arc::clone(&self.place),
+            };
+            upload::spawn(tools, cancel.clone());
         }
         let (this, stop) = (Arc::clone(self), cancel.clone());
         tokio::spawn(async move {

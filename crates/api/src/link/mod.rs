@@ -5,7 +5,7 @@ mod assembly;
 mod upload;
 
 pub use assembly::{Assembled, AssemblyLink, AssemblyOrder, AssemblyProgress, Piece};
-pub use upload::{UploadDone, UploadId, UploadQueue, UploadTask};
+pub use upload::{UploadDone, UploadId, UploadPlan, UploadQueue, UploadTask};
 
 use std::path::PathBuf;
 

@@ -36,12 +36,27 @@ pub struct UploadDone {
     pub sha256: [u8; 32],
 }
 
+/// How uploading is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadPlan {
+    /// Uploads at a time, 1 to 16.
+    pub at_once: usize,
+    /// Minutes of the day, in this computer's time zone, from which and to which uploads run; may
+    /// reach over midnight. `None` is always.
+    pub hours: Option<(u16, u16)>,
+}
+
 /// The queue: oldest first. Every call is idempotent.
 #[async_trait]
 pub trait UploadQueue: Send + Sync {
     /// The oldest that are due and not among `busy`, at most `limit`; those waiting for a later
     /// try are left out.
     async fn uploads_due(&self, busy: &[UploadId], limit: usize) -> Result<Vec<UploadTask>>;
+    /// How uploading is to be done, as set at present.
+    fn upload_plan(&self) -> UploadPlan;
+    /// Returns when there may be more to do: something was queued, or somebody wants it tried
+    /// again at once (`true`).
+    async fn uploads_wait(&self) -> bool;
     /// When the next upload that waits for a later try is due.
     async fn uploads_next(&self) -> Result<Option<Timestamp>>;
     /// An upload in parts was begun, or given up (`None`).
@@ -50,8 +65,8 @@ pub trait UploadQueue: Send + Sync {
     async fn upload_done(&self, id: UploadId, done: UploadDone) -> Result<()>;
     /// It did not work and is to be tried again, not before this moment.
     async fn upload_failed(&self, id: UploadId, error: String, retry_at: Timestamp) -> Result<()>;
-    /// The local file is gone or is not what was recorded: it can never be uploaded. Why.
-    async fn upload_impossible(&self, id: UploadId, reason: String) -> Result<()>;
+    /// It can never be uploaded, and why: the local file is `gone`, or is not what was recorded.
+    async fn upload_impossible(&self, id: UploadId, reason: String, gone: bool) -> Result<()>;
     /// How uploading stands, whenever that changes; at most once a second.
     fn uploads_changed(&self, status: UploadStatus);
     /// How the bucket's own notices stand, whenever that changes.

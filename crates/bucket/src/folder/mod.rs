@@ -123,6 +123,12 @@ impl FolderBucket {
         if wanted { old } else { self }.delete(key).await
     }
 
+    /// The file of an object, and its size, for whoever reads many of them.
+    pub async fn file_of(&self, key: &ObjectKey) -> Result<(PathBuf, u64), BucketError> {
+        let (me, key) = (self.clone(), key.clone());
+        quick(move || me.find(&key).map(|(path, meta)| (path, meta.len()))).await
+    }
+
     /// The folder.
     pub fn root(&self) -> &Path {
         &self.inner.root

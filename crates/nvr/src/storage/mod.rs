@@ -54,8 +54,7 @@ impl Nvr {
     pub(crate) async fn storage(&self) -> Result<Storage> {
         let disk = self.disk_state.lock();
         let disk = disk.unwrap_or_else(PoisonError::into_inner).clone();
-        let uploads = self.uploads_status.lock();
-        let mut uploads = uploads.unwrap_or_else(PoisonError::into_inner).clone();
+        let mut uploads = self.uploads_now().await?;
         let notices = self.notices_status.lock();
         let notices = notices.unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(error) = &self.options.stores.now().remote_error {
@@ -102,6 +101,7 @@ impl Nvr {
         let text = settings::to_text(&settings)?;
         self.store.setting_set(SETTINGS, text).await?;
         self.storage.set(settings.clone());
+        self.uploads.settings_changed();
         info!(destination = ?settings.destination, "storage set");
         // A chain of credentials may take its time; the task goes on with it.
         self.storage.again.notify_one();
@@ -113,6 +113,7 @@ impl Nvr {
     /// Tries again at once what waits or has stopped.
     pub(crate) async fn retry_storage(&self, _: Empty) -> Result<Storage> {
         self.storage.again.notify_one();
+        self.hurry_uploads().await?;
         self.storage().await
     }
 }
