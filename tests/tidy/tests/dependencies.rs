@@ -129,11 +129,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "oriel-bench",
         &[
             "oriel-api",
+            "oriel-bucket",
             "oriel-media",
             "oriel-testkit",
             "oriel-worker",
             "oriel-store",
             "oriel-nvr",
+            "oriel-secrets",
             "oriel-task",
             "oriel-system-tests",
         ],
