@@ -85,11 +85,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "oriel-worker",
-        &["oriel-api", "oriel-media", "oriel-task", "oriel-child"],
+        &[
+            "oriel-api",
+            "oriel-media",
+            "oriel-task",
+            "oriel-child",
+            "oriel-bucket",
+        ],
     ),
     (
         "oriel-nvr",
-        &["oriel-api", "oriel-task", "oriel-store", "oriel-secrets"],
+        &[
+            "oriel-api",
+            "oriel-task",
+            "oriel-store",
+            "oriel-secrets",
+            "oriel-bucket",
+        ],
     ),
     (
         "oriel-http",
@@ -100,12 +112,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oriel-nvr",
             "oriel-worker",
             "oriel-child",
+            "oriel-bucket",
         ],
     ),
     (
         "orield",
         &[
             "oriel-api",
+            "oriel-bucket",
             "oriel-media",
             "oriel-task",
             "oriel-camera",
@@ -155,6 +169,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("mp4-atom", &["oriel-media"]),
     ("keyring-core", &["oriel-secrets"]),
     ("aws-sdk-s3", &["oriel-bucket"]),
+    ("aws-sdk-sqs", &["oriel-bucket"]),
 ];
 
 #[test]
