@@ -87,6 +87,7 @@ fn is_window(origin: &str) -> bool {
 fn is_media(path: &str) -> bool {
     path.starts_with("/api/recordings/segment/")
         || path.starts_with("/api/objects/")
+        || (path.starts_with("/api/recordings/export/") && path.ends_with("/download"))
         || path.starts_with("/api/live/")
         || path == "/api/events/stream"
 }

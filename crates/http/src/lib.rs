@@ -3,6 +3,7 @@
 //!
 //! What does not belong here: what operations do, who may do what, how media is made.
 
+mod download;
 mod events;
 mod failure;
 mod guard;
@@ -94,6 +95,7 @@ fn router(site: Site) -> Router {
             "/api/recordings/segment/{camera}/{name}",
             get(segment::serve),
         )
+        .route("/api/recordings/export/{id}/download", get(download::serve))
         .route(
             "/api/objects/{*key}",
             get(object::serve)

@@ -99,8 +99,11 @@ impl StoredObject {
 
     /// Whether the bytes behind this address never change.
     pub fn is_final(&self) -> bool {
-        // A retried export writes its files anew.
-        !matches!(self.key.named(), Some(Named::Export { .. }) | None)
+        // Clips and exports that are made again write their files anew.
+        matches!(
+            self.key.named(),
+            Some(Named::Recording { .. } | Named::Snapshot { .. })
+        )
     }
 
     /// Begins to read a range that lies within.

@@ -258,13 +258,4 @@ impl Nvr {
         self.garbage.notify_one();
         Ok(Empty {})
     }
-
-    /// Whether a picture may be written at a key now: only that of a snapshot that waits for its
-    /// caller's.
-    pub async fn awaits_picture(&self, key: &oriel_bucket::ObjectKey) -> Result<bool> {
-        let row = self.store.snapshot_at(key.to_string()).await?;
-        Ok(row.is_some_and(|r| {
-            r.status == SnapshotStatus::Pending && r.source == SnapshotSource::Client
-        }))
-    }
 }
