@@ -66,7 +66,10 @@ fn played(api: &Api, url: &str, folder: &Path) -> i64 {
         .arg(&path)
         .output()
         .unwrap();
-    let seconds: f64 = String::from_utf8_lossy(&probed.stdout).trim().parse().unwrap();
+    let seconds: f64 = String::from_utf8_lossy(&probed.stdout)
+        .trim()
+        .parse()
+        .unwrap();
     (seconds * 1000.0) as i64
 }
 
@@ -159,7 +162,10 @@ fn a_clip_and_an_export_are_made_although_the_recorder_was_killed() {
     });
     let export = ok(&api, "POST", "/recordings/export", Some(body));
     let export: Export = serde_json::from_value(export).unwrap();
-    assert_eq!(clip(&api, wanted.clip_id.as_str()).status, ClipStatus::InProgress);
+    assert_eq!(
+        clip(&api, wanted.clip_id.as_str()).status,
+        ClipStatus::InProgress
+    );
     recorder.kill().unwrap();
     recorder.restart().unwrap();
     let api = recorder.api();
@@ -171,7 +177,10 @@ fn a_clip_and_an_export_are_made_although_the_recorder_was_killed() {
         ClipStatus::Partial => {
             let code = |g: &oriel_api::Gap| g.reason.as_ref().map(|r| r.code);
             let known = [Some(ReasonCode::NotRunning), None];
-            assert!(done.gaps.iter().all(|g| known.contains(&code(g))), "{done:?}");
+            assert!(
+                done.gaps.iter().all(|g| known.contains(&code(g))),
+                "{done:?}"
+            );
         }
         other => panic!("{other:?}: {done:?}"),
     }

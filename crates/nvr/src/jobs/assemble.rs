@@ -14,6 +14,8 @@ use crate::Nvr;
 
 /// Less than this is no hole, as on the timeline.
 const HOLE_MS: i64 = 1000;
+/// So far behind a range the cause of its last hole is looked for.
+const BEHIND_MS: i64 = 24 * 3600 * 1000;
 
 /// What came of an order.
 pub(crate) enum Made {
@@ -90,9 +92,15 @@ impl Nvr {
     async fn line_of(&self, order: &FileOrder) -> Result<(Vec<Gap>, Vec<Stretch>)> {
         let now = self.clock_now();
         let open = self.open_segments(&order.channel);
+        // What ended an outage, such as a start of the program, may lie behind the range.
+        let behind = Timestamp::from_ms(order.range.end.ms().saturating_add(BEHIND_MS));
+        let window = Range {
+            start: order.range.start,
+            end: behind.min(now).max(order.range.end),
+        };
         let timeline = self
             .store
-            .timeline(order.channel.clone(), order.range, now, open)
+            .timeline(order.channel.clone(), window, now, open)
             .await;
         match timeline {
             Ok(timeline) => Ok((timeline.gaps, timeline.stretches)),
@@ -104,7 +112,9 @@ impl Nvr {
 
     async fn why_nothing(&self, order: &FileOrder) -> Result<String> {
         let (gaps, _) = self.line_of(order).await?;
-        let reason = gaps.into_iter().find_map(|g| g.reason);
+        let within = gaps.into_iter().filter(|g| g.start < order.range.end);
+        let mut reasons = within.filter_map(|g| g.reason);
+        let reason = reasons.next();
         Ok(match reason {
             Some(reason) => format!("There is no footage of this time: {}", reason.message),
             None => "There is no footage of this time.".into(),

@@ -208,6 +208,21 @@ async fn a_stream_that_stands_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn an_outage_that_goes_on_behind_the_clip_has_its_cause() {
+    let (r, channel) = recorded(0).await;
+    close(&r, &channel, NOON - 90_000).await;
+    r.pass(10_000);
+    // Oriel started at noon, behind the clip's end.
+    let clip = create(&r, &channel, NOON - 90_000, NOON - 30_000).await;
+    let done = comes_to(&r, &clip, ClipStatus::Partial).await;
+    assert_eq!(done.gaps.len(), 1);
+    let gap = &done.gaps[0];
+    assert_eq!((gap.start, gap.end), (at(NOON - 60_000), at(NOON - 30_000)));
+    let code = gap.reason.as_ref().map(|r| r.code);
+    assert_eq!(code, Some(oriel_api::ReasonCode::NotRunning));
+}
+
+#[tokio::test]
 async fn cancelled_it_is_made_of_what_there_is() {
     let (r, channel) = recorded(2).await;
     let clip = create(&r, &channel, NOON - 30_000, NOON + 3_600_000).await;
