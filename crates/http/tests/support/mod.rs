@@ -92,7 +92,6 @@ impl World {
             data_dir: folder.path().to_owned(),
             stores: stores.clone(),
             media_base: listener.base_url(),
-            data_dir: folder.path().to_owned(),
             ..NvrOptions::default()
         };
         let nvr = Nvr::new(options, store, secrets.clone()).await.unwrap();

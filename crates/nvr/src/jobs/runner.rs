@@ -292,7 +292,7 @@ impl Nvr {
                 continue;
             }
             let percent = (clip.passed(now) * 100.0) as i64;
-            if told.insert(job.id(), percent).is_some_and(|p| p != percent) {
+            if told.insert(job.id(), percent).is_none_or(|p| p != percent) {
                 self.tell_job(job).await;
             }
         }
