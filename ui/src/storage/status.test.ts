@@ -37,9 +37,11 @@ describe('uploads', () => {
     expect(uploadLeft({ ...moving, state: 'retrying' })).toBeUndefined();
   });
   it("say the recorder's own sentence, and when they try again", () => {
-    const words = uploadWords({ ...uploads, state: 'retrying', error: 'Refused.', retry_at: '2026-11-21T12:00:12Z' }, NOW);
+    const words = uploadWords({ ...uploads, state: 'retrying', error: 'Refused.', retry_at: '2026-11-21T12:00:12Z' }, NOW, true);
     expect(words).toEqual({ tone: 'warn', title: 'Trying again', text: 'Refused. Trying again in 12 s.' });
-    expect(uploadWords({ ...uploads, state: 'stopped' }, NOW).tone).toBe('bad');
+    expect(uploadWords({ ...uploads, state: 'stopped' }, NOW, true).tone).toBe('bad');
+    expect(uploadWords({ ...uploads, state: 'off' }, NOW, true).title).toBe('Starting');
+    expect(uploadWords({ ...uploads, state: 'off' }, NOW, false).title).toBe('Off');
   });
   it('name their destination without a secret', () => {
     expect(destinationText(settings)).toBe('footage/home · AWS eu-central-1');

@@ -65,8 +65,10 @@ export function uploadLeft(uploads: UploadStatus): number | undefined {
   return (uploads.waiting_bytes / uploads.bytes_per_second) * 1000;
 }
 
-export function uploadWords(uploads: UploadStatus, now: number): Words {
+/** `destined`: a destination is set. The queue itself learns that a moment later. */
+export function uploadWords(uploads: UploadStatus, now: number, destined: boolean): Words {
   const t = texts.queue;
+  if (uploads.state === 'off' && destined) return { tone: 'neutral', title: t.starting, text: t.startingText };
   const retry = ms(uploads.retry_at);
   const again = uploads.state === 'retrying' && retry !== undefined && retry > now ? ` ${t.retryIn(duration(retry - now))}` : '';
   const text = uploads.error != null && uploads.error !== '' ? uploads.error : t.sentences[uploads.state];
@@ -111,6 +113,6 @@ export function alarmOf(disk: DiskState | undefined, uploads: UploadStatus | und
   if (disk !== undefined && (disk.level === 'stopped' || disk.level === 'missing' || disk.level === 'read_only')) {
     return { title: texts.alarm.disk[disk.level], text: diskWords(disk).text };
   }
-  if (uploads?.state === 'stopped') return { title: texts.alarm.uploads, text: uploadWords(uploads, 0).text };
+  if (uploads?.state === 'stopped') return { title: texts.alarm.uploads, text: uploadWords(uploads, 0, true).text };
   return undefined;
 }

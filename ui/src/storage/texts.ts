@@ -74,6 +74,8 @@ const english = {
       retrying: 'The destination is out of reach for the moment. Nothing is lost; it goes on by itself.',
       stopped: 'Something has to be put right at the destination. Footage waits on this disk.',
     } satisfies Record<UploadState, string>,
+    starting: 'Starting',
+    startingText: 'Uploads begin in a moment.',
     choose: 'Choose a destination',
     waiting: 'Waiting',
     waitingOf: (count: string, size: string) => `${count} · ${size}`,
