@@ -8,7 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use oriel_api::{
-    Camera, Channel, DiskLevel, DiskState, Page, Permission, Quality, Scope, Storage, StreamState, dispatch,
+    Camera, Channel, DiskLevel, DiskState, Page, Permission, Quality, Scope, Storage, StreamState,
+    dispatch,
 };
 use oriel_media::ingest::Ingest;
 use serde::de::DeserializeOwned;

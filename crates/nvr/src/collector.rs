@@ -74,6 +74,13 @@ async fn again_and_again<F: Future<Output = Result<()>>>(
     }
 }
 
+/// Objects to be deleted in one area of the destination.
+struct InArea<'a> {
+    bucket: &'a Bucket,
+    keys: Vec<ObjectKey>,
+    rows: Vec<&'a (i64, String)>,
+}
+
 impl Supervised for Collector {
     type Error = Error;
 
@@ -232,7 +239,7 @@ impl Nvr {
         let stores = self.options.stores.now();
         let mut gone = Vec::with_capacity(rows.len());
         // By area: each has a store of its own.
-        let mut areas: Vec<(&Bucket, Vec<ObjectKey>, Vec<&(i64, String)>)> = Vec::new();
+        let mut areas: Vec<InArea<'_>> = Vec::new();
         for row in rows {
             let Some(key) = ObjectKey::parse(&row.1)
                 .ok()
@@ -245,15 +252,19 @@ impl Nvr {
             let Some(bucket) = remote(&stores, &key) else {
                 continue;
             };
-            match areas.iter_mut().find(|a| std::ptr::eq(a.0, bucket)) {
+            match areas.iter_mut().find(|a| std::ptr::eq(a.bucket, bucket)) {
                 Some(area) => {
-                    area.1.push(key);
-                    area.2.push(row);
+                    area.keys.push(key);
+                    area.rows.push(row);
                 }
-                None => areas.push((bucket, vec![key], vec![row])),
+                None => areas.push(InArea {
+                    bucket,
+                    keys: vec![key],
+                    rows: vec![row],
+                }),
             }
         }
-        for (bucket, keys, rows) in areas {
+        for InArea { bucket, keys, rows } in areas {
             let left = tokio::time::timeout(PATIENCE, Box::pin(bucket.delete_many(&keys)))
                 .await
                 .map_err(|_| Error::unavailable("The bucket does not answer."))??;

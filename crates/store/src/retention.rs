@@ -3,7 +3,7 @@
 //! A walk reads what a rule could delete; the deletion looks again, in its own transaction, at
 //! what has been locked or queued since. Which rule applies is for the caller to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use oriel_api::{ChannelId, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
@@ -270,14 +270,11 @@ struct Ledger {
 
 impl Ledger {
     fn is_locked(&mut self, connection: &Connection, row: &Row) -> Result<bool> {
-        if !self.locks.contains_key(&row.channel) {
-            self.locks
-                .insert(row.channel, locks(connection, row.channel)?);
-        }
-        Ok(self
-            .locks
-            .get(&row.channel)
-            .is_some_and(|l| locked_until(l, row.start, row.end).is_some()))
+        let locks = match self.locks.entry(row.channel) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(locks(connection, row.channel)?),
+        };
+        Ok(locked_until(locks, row.start, row.end).is_some())
     }
 
     fn delete(&mut self, connection: &Connection, row: &Row) -> Result<()> {
@@ -347,10 +344,8 @@ impl Store {
                 let (id, stored, channel): (i64, i64, i64) = (r.get(0)?, r.get(4)?, r.get(5)?);
                 last = Some((Timestamp::from_ms(stored), id));
                 let locks = match locked.entry(channel) {
-                    std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                    std::collections::btree_map::Entry::Vacant(new) => {
-                        new.insert(locks(c, channel)?)
-                    }
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(locks(c, channel)?),
                 };
                 if locked_until(locks, r.get(1)?, r.get(2)?).is_none() {
                     ids.push(id);

@@ -60,6 +60,9 @@ pub(crate) enum Of {
     Manifest(i64),
 }
 
+/// Names a row of a table.
+type Make = fn(i64) -> Of;
+
 /// Whether a destination is set. Kept as a setting so that it is read in the same transaction.
 fn on(connection: &Connection) -> Result<bool> {
     Ok(connection
@@ -287,7 +290,7 @@ impl Store {
                 return Ok(0);
             }
             let mut queued = 0;
-            let kinds: [(&str, fn(i64) -> Of); 4] = [
+            let kinds: [(&str, Make); 4] = [
                 (
                     "clip WHERE local = 1 AND stored_ms IS NULL AND bytes IS NOT NULL
                     AND id NOT IN (SELECT clip FROM upload WHERE clip IS NOT NULL)",
