@@ -217,7 +217,7 @@ async fn the_store_copies_and_only_edges_pass_through_here() {
     let (up, down) = (up.load(Ordering::SeqCst), down.load(Ordering::SeqCst));
     // The head, and as much as makes it a part; at the end what is too little to be copied.
     assert!(
-        up >= MIN_PART && up < 2 * MIN_PART,
+        (MIN_PART..2 * MIN_PART).contains(&up),
         "{up} of {}",
         here.len()
     );
