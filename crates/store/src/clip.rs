@@ -275,6 +275,8 @@ impl Store {
                 return Ok(None);
             }
             let row = existing(c, &id)?;
+            // One that waits is of the file before.
+            c.execute("DELETE FROM upload WHERE clip = ?1", [row.number])?;
             upload::enqueue(c, upload::Of::Clip(row.number))?;
             Ok(Some(row))
         })
@@ -444,6 +446,31 @@ mod tests {
             }
             assert_eq!(seen, expected.into_iter().map(id).collect::<Vec<_>>());
         }
+    }
+
+    #[tokio::test]
+    async fn one_that_is_made_again_is_uploaded_as_it_is_then() {
+        let t = Temporary::new().await;
+        let (_, channel) = t.camera("Door", "rtsp://door/1").await;
+        let s = &t.store;
+        s.uploading_set(true).await.unwrap();
+        s.clip_insert(new(&channel, 1, 0, 10)).await.unwrap();
+        let hole = Gap {
+            start: at(1),
+            end: at(2),
+            reason: None,
+        };
+        s.clip_made(id(1), file(vec![hole])).await.unwrap().unwrap();
+        s.clip_again(id(1)).await.unwrap();
+        let whole = MadeFile {
+            bytes: 50,
+            sha256: Some([8; 32]),
+            ..file(Vec::new())
+        };
+        s.clip_made(id(1), whole).await.unwrap().unwrap();
+        let due = s.uploads_due(at(0), Vec::new(), 9).await.unwrap();
+        assert_eq!(due.len(), 1);
+        assert_eq!((due[0].bytes, due[0].sha256), (50, Some([8; 32])));
     }
 
     #[tokio::test]

@@ -460,7 +460,10 @@ impl Store {
                 let known = part.stored.is_some() || uploading.exists([part.number])?;
                 garbage_object::add(c, &part.object_key, true, known || remote)?;
             }
-            garbage_object::add(c, &row.manifest_key, true, false)?;
+            // Nothing says whether it was uploaded: it may have been as soon as that was on.
+            let uploaded = row.manifest_bytes.is_some()
+                && (upload::on(c)? || row.parts.iter().any(|p| p.stored.is_some()));
+            garbage_object::add(c, &row.manifest_key, true, uploaded)?;
             c.execute("DELETE FROM export WHERE id = ?1", [row.number])?;
             Ok(true)
         })
@@ -562,6 +565,23 @@ mod tests {
         assert_eq!(garbage.len(), 3);
         assert_eq!(garbage[2].object_key, row.manifest_key);
         assert_eq!(s.export(id(1)).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_deleted_one_takes_its_uploaded_manifest_along() {
+        let t = Temporary::new().await;
+        let (_, door) = t.camera("Door", "rtsp://door/1").await;
+        let s = &t.store;
+        s.uploading_set(true).await.unwrap();
+        let row = s.export_insert(new(&[&door], 1)).await.unwrap();
+        let part = row.parts[0].number;
+        s.export_part_made(part, file()).await.unwrap();
+        s.export_ended(id(1), ExportStatus::Finished, None, Some(8))
+            .await
+            .unwrap();
+        s.export_delete(id(1), false).await.unwrap();
+        let garbage = s.garbage_objects(0, 9).await.unwrap();
+        assert!(garbage.iter().all(|g| g.local && g.remote), "{garbage:?}");
     }
 
     #[tokio::test]

@@ -64,7 +64,7 @@ pub(crate) enum Of {
 type Make = fn(i64) -> Of;
 
 /// Whether a destination is set. Kept as a setting so that it is read in the same transaction.
-fn on(connection: &Connection) -> Result<bool> {
+pub(crate) fn on(connection: &Connection) -> Result<bool> {
     Ok(connection
         .prepare_cached("SELECT value = '1' FROM setting WHERE key = 'uploading'")?
         .query_row([], |r| r.get(0))
