@@ -74,11 +74,14 @@ test('rules are thought about before they are saved, and leaving asks', async ({
 
   await save(page);
   expect((await storage(recorder)).settings.retention_days).toBe(30);
+  // What another session sets is taken over while nothing is typed here.
+  await recorder.api('PATCH', '/storage', { retention_days: 60 });
+  await expect(days).toHaveValue('60');
   await days.fill('7');
   await page.getByRole('link', { name: 'Events', exact: true }).click();
   await dialog.getByRole('button', { name: 'Leave' }).click();
   await expect(page.getByRole('heading', { name: 'Events', level: 1 })).toBeVisible();
-  expect((await storage(recorder)).settings.retention_days).toBe(30);
+  expect((await storage(recorder)).settings.retention_days).toBe(60);
 });
 
 test('a destination that is not there any more is seen on every page', async ({ page, recorder }) => {

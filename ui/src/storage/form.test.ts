@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StorageSettings } from '../api/types';
 import { chosen, joined, rootOptions, staysBelow } from './folder';
-import { destinationErrors, isStorageChanged, partOf, storageErrors, storageForm, storageUpdate, type StorageForm } from './form';
+import { destinationErrors, followed, isStorageChanged, partOf, storageErrors, storageForm, storageUpdate, type StorageForm } from './form';
 import { thousandsOrNone, thousandsText, wholeOrNone } from '../lib/numbers';
 import { PRESETS } from './presets';
 
@@ -19,6 +19,12 @@ describe('what is typed', () => {
       expect(storageUpdate(kept, formOf(kept))).toEqual({});
       expect(isStorageChanged(kept, formOf(kept), ROOTS)).toBe(false);
     }
+  });
+  it('follows what is set elsewhere, until somebody types here', () => {
+    const elsewhere = { ...s3, retention_days: 9 };
+    expect(followed(formOf(s3), s3, elsewhere, ROOTS).days).toBe('9');
+    const typed = formOf(s3, { bucket: 'mine' });
+    expect(followed(typed, s3, elsewhere, ROOTS)).toBe(typed);
   });
   it('sends only what differs', () => {
     expect(storageUpdate(s3, formOf(s3, { bucket: ' other ', limit: '2.5', days: '30' }))).toEqual({ bucket: 'other', bandwidth_kbps: 2500, retention_days: 30 });

@@ -202,6 +202,11 @@ export function storageUpdate(settings: StorageSettings, form: StorageForm): Upd
   return update;
 }
 
+/** The form when the settings were changed elsewhere: it follows unless somebody is changing it here. */
+export function followed(form: StorageForm, before: StorageSettings, now: StorageSettings, roots: readonly string[]): StorageForm {
+  return isStorageChanged(before, form, roots) ? form : storageForm(now, roots);
+}
+
 /** Whether anything differs from what is set. What is not valid differs too. */
 export function isStorageChanged(settings: StorageSettings, form: StorageForm, roots: readonly string[]): boolean {
   const before = storageForm(settings, roots);

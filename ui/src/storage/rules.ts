@@ -31,6 +31,11 @@ export function isRuleChanged(channel: Channel, rule: RuleForm): boolean {
   return rule.days !== before.days || rule.quota !== before.quota || rule.upload !== before.upload;
 }
 
+/** The rule when the channel was changed elsewhere: it follows unless somebody is changing it here. */
+export function followedRule(rule: RuleForm | undefined, before: Channel | undefined, now: Channel): RuleForm {
+  return rule === undefined || before === undefined || !isRuleChanged(before, rule) ? ruleForm(now) : rule;
+}
+
 /** What is sent: only what differs; undefined when nothing does. The rule is valid. */
 export function ruleUpdate(channel: Channel, rule: RuleForm): Input<'channel_update'> | undefined {
   const input = { id: channel.id } as Input<'channel_update'>;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Channel, DiskState, Forecast, Storage, StorageSettings, UploadStatus } from '../api/types';
 import { reduceStorage } from '../lib/reduce';
-import { forecastQuery, holdOf, isRuleChanged, ruleErrors, ruleForm, ruleUpdate } from './rules';
+import { followedRule, forecastQuery, holdOf, isRuleChanged, ruleErrors, ruleForm, ruleUpdate } from './rules';
 import { storageForm } from './form';
 import { alarmOf, destinationText, diskBar, diskWords, uploadFacts, uploadLeft, uploadWords } from './status';
 import { texts } from './texts';
@@ -82,6 +82,13 @@ describe('rules of cameras', () => {
     expect(ruleUpdate(channel, rule)).toBeUndefined();
     expect(isRuleChanged(channel, rule)).toBe(false);
     expect(ruleUpdate(channel, { days: '7', quota: '', upload: 'events' })).toEqual({ id: 'ch1', retention_days: 7, quota_mb: 0, upload: 'events' });
+  });
+  it('follow what is set elsewhere, until somebody types here', () => {
+    const elsewhere: Channel = { ...channel, retention_days: 3 };
+    expect(followedRule(undefined, undefined, elsewhere).days).toBe('3');
+    expect(followedRule(ruleForm(channel), channel, elsewhere).days).toBe('3');
+    const typed = { ...ruleForm(channel), quota: '9' };
+    expect(followedRule(typed, channel, elsewhere)).toBe(typed);
   });
   it('have to be numbers', () => {
     expect(ruleErrors({ days: '', quota: '', upload: 'all' })).toEqual({});
