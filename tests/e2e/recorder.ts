@@ -152,8 +152,8 @@ export const test = base.extend<{ strict: void }, { recorder: Recorder }>({
     async ({ page }, use) => {
       const faults: string[] = [];
       page.on('console', (message) => {
-        // A refused probe or test is an answer, which the browser notes as a failed load.
-        const answer = /\/api\/(cameras\/probe|storage\/test)$/.test(message.location().url);
+        // A refusal is an answer, which the browser notes as a failed load.
+        const answer = /\/api\/(cameras\/probe|storage\/(test|places))$/.test(message.location().url);
         if (message.type() === 'error' && !answer) faults.push(message.text());
       });
       page.on('pageerror', (error) => faults.push(String(error)));

@@ -1,6 +1,6 @@
 // The storage page on a real recorder: a folder as destination, its test, what is kept, and an
 // alarm on every page.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, signIn, streaming, test, type Recorder } from './recorder';
 import type { Page } from '@playwright/test';
@@ -8,6 +8,7 @@ import type { Page } from '@playwright/test';
 interface Storage {
   settings: { destination: string; folder?: string; uploads_at_once: number; retention_days?: number };
   uploads: { state: string; waiting: number };
+  places: { kind: string; root: string; moving_from?: string }[];
 }
 
 const tab = (page: Page, name: string) => page.getByRole('tab', { name, exact: true }).click();
@@ -54,6 +55,31 @@ test('a folder becomes the destination, tried before it is saved, and footage ar
   await expect(page.getByText(join(recorder.data, 'copies'))).toBeVisible();
   await expect.poll(async () => (await storage(recorder)).uploads.state, { timeout: 60_000 }).toMatch(/^(idle|uploading)$/);
   await expect(page.getByText(/^(All uploaded|Uploading)$/).last()).toBeVisible();
+  // Names are found again without the recorder: `recordings/<channel>/<year>/<month>/<day>/<start>-<duration>.mp4`.
+  const arrived = () => readdirSync(join(recorder.data, 'copies'), { recursive: true }).map(String).filter((name) => /recordings.\w+.\d{4}.\d\d.\d\d.\d+-\d+\.mp4$/.test(name)).length;
+  await expect.poll(arrived, { timeout: 60_000 }).toBeGreaterThan(0);
+});
+
+test('a place is changed to a folder below an approved one, after it is said what that means', async ({ page, recorder }) => {
+  mkdirSync(join(recorder.data, 'elsewhere'));
+  await signIn(page, recorder, '/storage?part=places');
+  const change = page.getByRole('button', { name: 'Change the folder for clips' });
+  await change.click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Folder in it').fill('../outside');
+  await expect(dialog.getByText('A path below the approved folder, without “..”.')).toBeVisible();
+  await expect(dialog.getByRole('button', { name: 'Move' })).toBeDisabled();
+  await dialog.getByLabel('Folder in it').fill('missing');
+  await dialog.getByRole('button', { name: 'Move' }).click();
+  await expect(dialog.getByText('There is no such folder.', { exact: false })).toBeVisible();
+  await dialog.getByLabel('Folder in it').fill('elsewhere');
+  await expect(dialog.getByText(`New files go to ${join(recorder.data, 'elsewhere', 'clips')}`)).toBeVisible();
+  await dialog.getByRole('button', { name: 'Move' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByText(join(recorder.data, 'elsewhere', 'clips'), { exact: true })).toBeVisible();
+  const clips = async () => (await storage(recorder)).places.find((place) => place.kind === 'clips');
+  await expect.poll(async () => (await clips())?.moving_from ?? 'moved').toBe('moved');
+  expect(await clips()).toMatchObject({ root: join(recorder.data, 'elsewhere') });
 });
 
 test('rules are thought about before they are saved, and leaving asks', async ({ page, recorder }) => {
