@@ -122,7 +122,7 @@ operations! {
     clip_list: Get "/clips", RecordingsView, ClipList => Page<Clip>;
     /// Makes a clip; the end may lie in the future. Answers at once.
     clip_create: Post "/clips", ClipsCreate, ClipCreate => Clip;
-    /// One clip.
+    /// One clip by its id.
     clip_get: Get "/clips/{id}", RecordingsView, ClipRef => Clip;
     /// Renames a clip.
     clip_update: Patch "/clips/{id}", ClipsCreate, ClipUpdate => Clip;

@@ -241,7 +241,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One clip. */
+        /** One clip by its id. */
         get: operations["clip_get"];
         put?: never;
         post?: never;
