@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use oriel_api::{
-    CameraId, Credentials, ProbeReport, Quality, Result, StreamState,
+    CameraId, Credentials, Error, ProbeReport, Quality, Result, StreamState,
     link::{AgentLink, CameraSetup, NvrLink, StreamStatus},
 };
 use oriel_child::Program;
@@ -25,6 +25,7 @@ use tracing::error;
 use crate::{
     look::look,
     publish::Publisher,
+    still::still,
     stream::{Memory, Shared, Stream, broken},
 };
 
@@ -212,8 +213,13 @@ impl AgentLink for Agent {
         .await
     }
 
-    async fn snapshot(&self, _: &CameraId) -> Result<Vec<u8>> {
-        Err(oriel_api::Error::unavailable("Not built yet."))
+    async fn snapshot(&self, camera: &CameraId) -> Result<Vec<u8>> {
+        let setup = self
+            .cameras()
+            .get(camera)
+            .map(|owned| owned.setup.borrow().clone())
+            .ok_or_else(|| Error::not_found("There is no such camera."))?;
+        still(&self.shared, &setup).await
     }
 
     fn status(&self, camera: &CameraId, quality: Quality) -> Option<StreamStatus> {

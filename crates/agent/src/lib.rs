@@ -16,6 +16,7 @@ mod publish;
 mod pull;
 mod run;
 mod source;
+mod still;
 mod stream;
 
 pub use agent::{Agent, AgentOptions};

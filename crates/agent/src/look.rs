@@ -56,11 +56,11 @@ fn wants_gstreamer(report: &ProbeReport, program: &Program) -> bool {
     report
         .audio
         .as_ref()
-        .is_some_and(|a| matches!(a.codec.as_str(), "opus" | "mp4a-latm"))
+        .is_some_and(|a| matches!(a.codec.as_str(), "opus" | "mp4a-latm" | "mpa"))
         && program.path().is_ok()
 }
 
-fn unreachable(reason: Reason) -> Error {
+pub(crate) fn unreachable(reason: Reason) -> Error {
     let detail = serde_json::json!({ "reason": reason.code });
     Error::new(ErrorCode::CameraUnreachable, reason.message).with_detail(detail)
 }

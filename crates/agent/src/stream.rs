@@ -10,7 +10,7 @@ use std::{
 };
 
 use oriel_api::{
-    AudioMode, ChannelId, Credentials, Engine, Quality, Reason, ReasonCode, RecordMode,
+    AudioMode, CameraId, ChannelId, Credentials, Engine, Quality, Reason, ReasonCode, RecordMode,
     StreamProfile, StreamState, Timestamp,
     link::{CameraSetup, credentials_key},
 };
@@ -53,6 +53,37 @@ pub(crate) struct Shared {
     pub tracker: TaskTracker,
     pub user_agent: String,
     pub cancel: CancellationToken,
+}
+
+impl Shared {
+    /// The credentials of a camera as they are kept now.
+    pub(crate) async fn credentials(
+        &self,
+        camera: &CameraId,
+    ) -> Result<Option<Credentials>, RunError> {
+        let (secrets, key) = (self.secrets.clone(), credentials_key(camera));
+        let unreadable = || {
+            RunError::new(
+                ReasonCode::Internal,
+                "The camera's password cannot be read from where secrets are kept.",
+            )
+        };
+        let read = tokio::task::spawn_blocking(move || get_credentials(&*secrets, &key));
+        match timeout(SECRETS_DEADLINE, read).await {
+            Ok(Ok(Ok(credentials))) => Ok(credentials),
+            Ok(Ok(Err(error))) => {
+                warn!(%error, "the secret store failed");
+                Err(match error {
+                    SecretError::KeyringUnusable { .. } => RunError::new(
+                        ReasonCode::Internal,
+                        "The keyring is locked. Unlock it; Oriel goes on by itself.",
+                    ),
+                    _ => unreadable(),
+                })
+            }
+            _ => Err(unreadable()),
+        }
+    }
 }
 
 /// One stream of one camera.
@@ -269,7 +300,7 @@ impl Stream {
 
     async fn open(&self, setup: &CameraSetup, identity: &Identity) -> Result<Source, RunError> {
         let address = Address::parse(&identity.url)?;
-        let credentials = self.credentials(setup).await?;
+        let credentials = self.shared.credentials(&setup.id).await?;
         let needs_gstreamer = self
             .memory
             .needs_gstreamer
@@ -288,31 +319,6 @@ impl Stream {
             tracker: &self.shared.tracker,
         })
         .await
-    }
-
-    async fn credentials(&self, setup: &CameraSetup) -> Result<Option<Credentials>, RunError> {
-        let (secrets, key) = (self.shared.secrets.clone(), credentials_key(&setup.id));
-        let unreadable = || {
-            RunError::new(
-                ReasonCode::Internal,
-                "The camera's password cannot be read from where secrets are kept.",
-            )
-        };
-        let read = tokio::task::spawn_blocking(move || get_credentials(&*secrets, &key));
-        match timeout(SECRETS_DEADLINE, read).await {
-            Ok(Ok(Ok(credentials))) => Ok(credentials),
-            Ok(Ok(Err(error))) => {
-                warn!(%error, "the secret store failed");
-                Err(match error {
-                    SecretError::KeyringUnusable { .. } => RunError::new(
-                        ReasonCode::Internal,
-                        "The keyring is locked. Unlock it; Oriel goes on by itself.",
-                    ),
-                    _ => unreadable(),
-                })
-            }
-            _ => Err(unreadable()),
-        }
     }
 
     /// Remembers that a camera needs the other engine, and tries that one at once.

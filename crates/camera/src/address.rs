@@ -69,11 +69,16 @@ impl Address {
 
     /// Host and port, for messages.
     pub(crate) fn place(&self) -> String {
-        let host = self.0.host_str().unwrap_or_default();
-        match self.0.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        }
+        place_of(&self.0)
+    }
+}
+
+/// Host and port of an address as they stand there, and nothing else of it.
+pub(crate) fn place_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 

@@ -4,8 +4,24 @@ use oriel_api::{Credentials, Error, Result, Secret};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
-/// Schemes a camera may be reached by, with their usual ports.
-const SCHEMES: [(&str, u16); 2] = [("rtsp", 554), ("rtsps", 322)];
+/// What an address is for.
+struct Purpose {
+    /// Schemes it may have, with their usual ports.
+    schemes: [(&'static str, u16); 2],
+    empty: &'static str,
+    scheme: &'static str,
+}
+
+const STREAM: Purpose = Purpose {
+    schemes: [("rtsp", 554), ("rtsps", 322)],
+    empty: "Enter the camera's address, such as rtsp://192.168.1.20/stream1.",
+    scheme: "The address must begin with rtsp:// or rtsps://.",
+};
+const PICTURE: Purpose = Purpose {
+    schemes: [("http", 80), ("https", 443)],
+    empty: "Enter an address such as http://192.168.1.20/snapshot.jpg.",
+    scheme: "The address must begin with http:// or https://.",
+};
 const LONGEST: usize = 2048;
 
 /// An address that can be stored and shown.
@@ -20,13 +36,23 @@ pub struct Address {
 }
 
 impl Address {
-    /// Checks an address. Errors never repeat it, because it may hold a password.
+    /// Checks the address of a stream. Errors never repeat it, because it may hold a password.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::parse_for(text, &STREAM)
+    }
+
+    /// Checks an address that answers with a picture, as [`Address::parse`] does.
+    pub fn parse_picture(text: &str) -> Result<Self> {
+        Self::parse_for(text, &PICTURE).map_err(|mut e| {
+            e.message = format!("The snapshot address: {}", e.message);
+            e
+        })
+    }
+
+    fn parse_for(text: &str, purpose: &Purpose) -> Result<Self> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(Error::invalid(
-                "Enter the camera's address, such as rtsp://192.168.1.20/stream1.",
-            ));
+            return Err(Error::invalid(purpose.empty));
         }
         if text.len() > LONGEST {
             return Err(Error::invalid("The address is too long."));
@@ -36,11 +62,9 @@ impl Address {
                 "The address must not contain spaces or control characters.",
             ));
         }
-        let mut url = Url::parse(text).map_err(|e| unreadable(text, e))?;
-        let Some((_, port)) = SCHEMES.iter().find(|(s, _)| *s == url.scheme()) else {
-            return Err(Error::invalid(
-                "The address must begin with rtsp:// or rtsps://.",
-            ));
+        let mut url = Url::parse(text).map_err(|e| unreadable(text, e, purpose))?;
+        let Some((_, port)) = purpose.schemes.iter().find(|(s, _)| *s == url.scheme()) else {
+            return Err(Error::invalid(purpose.scheme));
         };
         let host = match url.host() {
             Some(Host::Domain(name)) => name.to_ascii_lowercase(),
@@ -81,12 +105,10 @@ pub(crate) fn host_of(url: &str) -> Option<String> {
     Address::parse(url).ok().map(|a| a.host)
 }
 
-fn unreadable(text: &str, error: url::ParseError) -> Error {
+fn unreadable(text: &str, error: url::ParseError, purpose: &Purpose) -> Error {
     use url::ParseError as E;
     Error::invalid(match error {
-        E::RelativeUrlWithoutBase if !text.contains("://") => {
-            "The address must begin with rtsp:// or rtsps://."
-        }
+        E::RelativeUrlWithoutBase if !text.contains("://") => purpose.scheme,
         E::InvalidPort => {
             "The port in the address is not a number up to 65535. If the password has special \
              characters, put user name and password into their own fields."
@@ -218,6 +240,36 @@ mod tests {
         ] {
             let error = Address::parse(bad).expect_err(bad);
             assert_eq!(error.code, oriel_api::ErrorCode::InvalidArgument, "{bad}");
+            assert!(!error.message.contains("hunter2"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_picture_is_http_and_nothing_else() {
+        let a = Address::parse_picture(" http://u:p%40@CAM:80/snap.jpg?ch=1#x ").unwrap();
+        assert_eq!(
+            (a.url.as_str(), a.host.as_str()),
+            ("http://cam/snap.jpg?ch=1", "cam")
+        );
+        assert_eq!(a.credentials.unwrap().password.expose(), "p@");
+        let a = Address::parse_picture("https://[::1]:8443").unwrap();
+        assert_eq!(a.url, "https://[::1]:8443/");
+        for bad in [
+            "",
+            "cam/snap.jpg",
+            "rtsp://cam/hunter2",
+            "file:///etc/hunter2",
+            "ftp://cam/hunter2",
+            "data:image/jpeg;base64,hunter2",
+            "http://",
+            "http://cam:0/",
+            "http://ca m/hunter2",
+            "http://cam/\r\nX: hunter2",
+            "http://u:hunter2#x@cam/",
+        ] {
+            let error = Address::parse_picture(bad).expect_err(bad);
+            assert_eq!(error.code, oriel_api::ErrorCode::InvalidArgument, "{bad}");
+            assert!(error.message.starts_with("The snapshot address: "), "{bad}");
             assert!(!error.message.contains("hunter2"), "{bad}");
         }
     }

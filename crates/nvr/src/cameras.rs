@@ -30,6 +30,30 @@ fn low_address(text: &str) -> Result<Address> {
     })
 }
 
+/// `Some(None)` for empty text, which means none.
+fn picture_address(text: Option<&str>) -> Result<Option<Option<Address>>> {
+    match text.map(str::trim) {
+        None => Ok(None),
+        Some("") => Ok(Some(None)),
+        Some(text) => Address::parse_picture(text).map(|a| Some(Some(a))),
+    }
+}
+
+/// A login inside a snapshot address becomes the camera's, so it has to be for the same host: it
+/// is sent to the streams too, and the camera's is sent nowhere else.
+fn login_at_home(picture: Option<&Address>, hosts: &[&str]) -> Result<Option<Credentials>> {
+    match picture {
+        Some(a) if a.credentials.is_some() && !hosts.contains(&a.host.as_str()) => {
+            Err(Error::invalid(
+                "The snapshot address: It has a user name for another host than the camera's. \
+                 Use an address on the camera itself.",
+            ))
+        }
+        Some(a) => Ok(a.credentials.clone()),
+        None => Ok(None),
+    }
+}
+
 impl Nvr {
     pub(crate) async fn list_cameras(&self, caller: &Caller) -> Result<Page<Camera>> {
         let rows = self.store.cameras().await?;
@@ -51,10 +75,18 @@ impl Nvr {
             None | Some("") => None,
             Some(text) => Some(low_address(text)?),
         };
+        let picture = picture_address(input.snapshot_url.as_deref())?.flatten();
+        let hosts: Vec<_> = [Some(&main), low.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|a| a.host.as_str())
+            .collect();
+        let by_picture = login_at_home(picture.as_ref(), &hosts)?;
         // Fields win over what stands in the address.
         let inside = main
             .credentials
-            .or(low.as_ref().and_then(|l| l.credentials.clone()));
+            .or(low.as_ref().and_then(|l| l.credentials.clone()))
+            .or(by_picture);
         let credentials = login(input.username, input.password)?.or(inside);
         let mut profiles = vec![profile(Quality::High, main.url)];
         profiles.extend(low.map(|l| profile(Quality::Low, l.url)));
@@ -75,7 +107,7 @@ impl Nvr {
                 channel,
                 name,
                 profiles,
-                snapshot_url: None,
+                snapshot_url: picture.map(|p| p.url),
                 at: self.clock_now(),
             })
             .await;
@@ -138,13 +170,28 @@ impl Nvr {
             Some("") => Some(None),
             Some(text) => Some(Some(low_address(text)?)),
         };
-        let inside = main
-            .as_ref()
-            .and_then(|m| m.credentials.clone())
-            .or(low.iter().flatten().find_map(|l| l.credentials.clone()));
+        let picture = picture_address(input.snapshot_url.as_deref())?;
 
         let _editing = self.editing.lock().await;
         let before = self.camera_row(&input.id).await?;
+        let kept_host = |given: Option<&Address>, quality| match given {
+            Some(address) => Some(address.host.clone()),
+            None => before.profile(quality).and_then(|p| host_of(&p.url)),
+        };
+        let hosts = [
+            kept_host(main.as_ref(), Quality::High),
+            match &low {
+                Some(None) => None,
+                low => kept_host(low.iter().flatten().next(), Quality::Low),
+            },
+        ];
+        let hosts: Vec<_> = hosts.iter().flatten().map(String::as_str).collect();
+        let by_picture = login_at_home(picture.iter().flatten().next(), &hosts)?;
+        let inside = main
+            .as_ref()
+            .and_then(|m| m.credentials.clone())
+            .or(low.iter().flatten().find_map(|l| l.credentials.clone()))
+            .or(by_picture);
         let touches_login =
             inside.is_some() || input.username.is_some() || input.password.is_some();
         let mut kept = None;
@@ -160,7 +207,11 @@ impl Nvr {
         let low_url = low
             .map(|l| l.map(|l| l.url))
             .filter(|l| url_of(Quality::Low) != l.as_deref());
+        let snapshot_url = picture
+            .map(|p| p.map(|p| p.url))
+            .filter(|p| *p != before.snapshot_url);
         let reconnect = url.is_some() || low_url.is_some() || login.is_some();
+        let applies = reconnect || snapshot_url.is_some();
         let rolls_back = login.is_some();
         if let Some(login) = login {
             self.logins.put(&input.id, login).await?;
@@ -169,7 +220,7 @@ impl Nvr {
             name,
             url,
             low_url,
-            snapshot_url: None,
+            snapshot_url,
             reconnect,
         };
         let row = match self.store.camera_update(input.id.clone(), change).await {
@@ -181,7 +232,7 @@ impl Nvr {
                 return Err(refused.into());
             }
         };
-        if reconnect && let Err(error) = self.apply(&row).await {
+        if applies && let Err(error) = self.apply(&row).await {
             warn!(camera = %row.id, %error, "the agent did not take a change");
         }
         let camera = self.camera_view(&row);

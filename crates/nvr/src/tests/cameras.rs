@@ -173,6 +173,58 @@ async fn an_update_changes_what_is_given_and_only_then_reconnects() {
 }
 
 #[tokio::test]
+async fn a_snapshot_address_is_kept_without_its_login_and_reaches_the_agent() {
+    let r = Recorder::new().await;
+    let input = json!({ "name": "Door", "url": "rtsp://door/1",
+        "snapshot_url": "http://u:p%40ss@DOOR:80/snap.jpg?ch=1" });
+    let out = r.ok("camera_create", input).await;
+    let id = out["id"].as_str().unwrap();
+    assert_eq!(out["snapshot_url"], "http://door/snap.jpg?ch=1");
+    assert_eq!(kept(&r, id), pair("u", "p@ss"));
+    let applied = || r.agent.applied.lock().unwrap().last().unwrap().clone();
+    assert_eq!(
+        applied().snapshot_url.as_deref(),
+        Some("http://door/snap.jpg?ch=1")
+    );
+
+    // The agent hears of it, and no connection is interrupted for it.
+    let input = json!({ "id": id, "snapshot_url": "https://cdn.example/door.jpg" });
+    let out = r.ok("camera_update", input).await;
+    assert_eq!(out["snapshot_url"], "https://cdn.example/door.jpg");
+    let setup = applied();
+    assert_eq!(setup.revision, 1);
+    assert_eq!(setup.snapshot_url.as_deref(), out["snapshot_url"].as_str());
+    assert_eq!(kept(&r, id), pair("u", "p@ss"));
+
+    for bad in [
+        "rtsp://door/1",
+        "file:///etc/passwd",
+        "nonsense",
+        // A login for somebody else would be sent to the camera, and the camera's to them.
+        "http://v:q@cdn.example/door.jpg",
+    ] {
+        let error = r
+            .refused("camera_update", json!({ "id": id, "snapshot_url": bad }))
+            .await;
+        assert_eq!(error.code, ErrorCode::InvalidArgument, "{bad}");
+        assert!(error.message.starts_with("The snapshot address: "), "{bad}");
+        let input = json!({ "name": "b", "url": "rtsp://yard/1", "snapshot_url": bad });
+        r.refused("camera_create", input).await;
+    }
+    assert_eq!(kept(&r, id), pair("u", "p@ss"));
+
+    let input = json!({ "id": id, "snapshot_url": "http://v:q@door/x" });
+    r.ok("camera_update", input).await;
+    assert_eq!((applied().revision, kept(&r, id)), (2, pair("v", "q")));
+    let out = r
+        .ok("camera_update", json!({ "id": id, "snapshot_url": "" }))
+        .await;
+    assert_eq!(out.get("snapshot_url"), None);
+    assert_eq!(applied().snapshot_url, None);
+    assert_eq!(r.ok("camera_get", json!({ "id": id })).await, out);
+}
+
+#[tokio::test]
 async fn a_refused_update_puts_the_credentials_back() {
     let r = Recorder::new().await;
     r.camera("Door", "rtsp://door/1").await;
