@@ -1,4 +1,4 @@
-//! G.711 and the like to AAC, in a child program beside the native engine.
+//! Audio to another codec, in a child program beside the native engine.
 //!
 //! Video never waits for this: packets that do not fit are dropped and counted, a child that
 //! dies is started again, and the track was announced before the child said anything.
@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::Engine as _;
 use bytes::{Bytes, BytesMut};
 use oriel_api::ReasonCode;
 use oriel_child::{Child, Packet, Program};
@@ -39,44 +40,42 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 /// No time was sent yet.
 const UNSET: i64 = i64::MIN;
 
-/// What goes in: as the camera sent it.
+/// What goes in, as the camera sent it, and what is to come out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Input {
     pub codec: &'static str,
+    /// `AudioSpecificConfig` of AAC, else empty.
+    pub config: Bytes,
     pub sample_rate: u32,
     pub channels: u16,
+    pub to: AudioCodec,
 }
 
 impl Input {
-    /// The track that comes out: AAC-LC, 16 kHz for 8 kHz input.
-    pub(crate) fn track(&self) -> Option<AudioTrack> {
-        let sample_rate = if self.sample_rate == 8_000 {
-            16_000
-        } else {
-            self.sample_rate
+    /// The track that comes out.
+    pub(crate) fn track(&self) -> AudioTrack {
+        // RFC 3551 section 4.5.2: the clock of G.722 says 8000 and means 16000.
+        let rate = match self.codec {
+            "g722" => 16_000,
+            _ => self.sample_rate,
         };
-        Some(AudioTrack {
-            codec: AudioCodec::Aac,
-            config: Bytes::copy_from_slice(&lc_config(sample_rate, self.channels)?),
-            codec_string: "mp4a.40.2".to_owned(),
-            sample_rate,
-            channels: self.channels,
-            frame_samples: 1024,
-        })
+        AudioTrack::converted(self.to, rate, self.channels)
     }
-}
 
-/// `AudioSpecificConfig` of AAC-LC (ISO/IEC 14496-3 section 1.6.2.1).
-fn lc_config(sample_rate: u32, channels: u16) -> Option<[u8; 2]> {
-    const RATES: [u32; 12] = [
-        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
-        8_000,
-    ];
-    let index = u16::try_from(RATES.iter().position(|r| *r == sample_rate)?).ok()?;
-    if !(1..=2).contains(&channels) {
-        return None;
+    fn job(&self) -> serde_json::Value {
+        let mut job = json!({
+            "job": "audio",
+            "codec": self.codec,
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "output": self.to.name(),
+        });
+        if !self.config.is_empty() {
+            let config = base64::engine::general_purpose::STANDARD.encode(&self.config);
+            job["config"] = config.into();
+        }
+        job
     }
-    Some((2u16 << 11 | index << 7 | channels << 3).to_be_bytes())
 }
 
 /// A conversion that runs beside a connection. Ends when dropped.
@@ -89,13 +88,13 @@ pub(crate) struct Conversion {
 }
 
 impl Conversion {
-    /// Starts converting; `None` when there is no AAC for such input.
+    /// Starts converting.
     pub(crate) fn start(
         program: Arc<Program>,
         input: &Input,
         tracker: &TaskTracker,
-    ) -> Option<(Self, AudioTrack)> {
-        let track = input.track()?;
+    ) -> (Self, AudioTrack) {
+        let track = input.track();
         let (packets, input_rx) = mpsc::channel(UNDER_WAY);
         let (frames, output) = mpsc::channel(UNDER_WAY);
         let (status_tx, status) = watch::channel(Status::Running);
@@ -118,7 +117,7 @@ impl Conversion {
             )
             .await;
         });
-        Some((
+        (
             Self {
                 input: packets,
                 output,
@@ -127,7 +126,7 @@ impl Conversion {
                 _end: end,
             },
             track,
-        ))
+        )
     }
 
     /// Hands a packet over, or drops it.
@@ -142,7 +141,7 @@ impl Conversion {
         }
     }
 
-    /// The next AAC frame. Safe to drop between polls; pends for ever when there are no more.
+    /// The next frame that came out. Safe to drop between polls; pends for ever when there are no more.
     pub(crate) async fn next(&mut self) -> Frame {
         match self.output.recv().await {
             Some(frame) => frame,
@@ -201,12 +200,7 @@ impl Supervised for Converter {
 
 impl Converter {
     async fn convert(&mut self, cancel: CancellationToken) -> (Result<(), RunError>, bool) {
-        let job = json!({
-            "job": "audio",
-            "codec": self.input.codec,
-            "sample_rate": self.input.sample_rate,
-            "channels": self.input.channels,
-        });
+        let job = self.input.job();
         let mut child = match Child::start(&self.program, &job, None).await {
             Ok(child) => child,
             Err(error) => return (Err(error.into()), false),
@@ -297,7 +291,8 @@ impl Output<'_> {
 
     fn packet(&mut self, Packet { time, flags, data }: Packet) -> Result<(), RunError> {
         if flags & Packet::CONFIG != 0 {
-            // The first two bytes name object type, rate and channels; extensions may follow.
+            // The first two bytes name what matters (object type, rate and channels of AAC);
+            // extensions may follow. MP3 has none.
             return match data.get(..2) == self.track.config.get(..2) {
                 true => Ok(()),
                 false => Err(RunError::new(
@@ -344,31 +339,36 @@ fn too_long() -> RunError {
 mod tests {
     use super::*;
 
+    fn input(codec: &'static str, sample_rate: u32, to: AudioCodec) -> Input {
+        Input {
+            codec,
+            config: Bytes::new(),
+            sample_rate,
+            channels: 1,
+            to,
+        }
+    }
+
     #[test]
-    fn the_announced_track() {
-        let input = |rate, channels| Input {
-            codec: "pcmu",
-            sample_rate: rate,
-            channels,
+    fn the_job_says_what_the_track_promises() {
+        let track = input("g722", 8_000, AudioCodec::Mp3).track();
+        assert_eq!((track.codec, track.sample_rate), (AudioCodec::Mp3, 32_000));
+        let telephone = input("pcmu", 8_000, AudioCodec::Aac);
+        assert_eq!(telephone.track().config[..], [0x14, 0x08]);
+        assert_eq!(telephone.job()["output"], "aac");
+        assert_eq!(telephone.job().get("config"), None);
+        let aac = Input {
+            config: Bytes::from_static(&[0x11, 0x88]),
+            ..input("aac", 48_000, AudioCodec::Opus)
         };
-        let track = input(8_000, 1).track().unwrap();
-        assert_eq!(track.config[..], [0x14, 0x08]);
-        assert_eq!((track.sample_rate, track.channels), (16_000, 1));
-        assert_eq!(input(48_000, 2).track().unwrap().config[..], [0x11, 0x90]);
-        assert_eq!(input(8_001, 1).track(), None);
-        assert_eq!(input(8_000, 6).track(), None);
+        assert_eq!(aac.job()["config"], "EYg=");
+        assert_eq!(aac.job()["output"], "opus");
     }
 
     #[test]
     fn times_begin_where_the_input_began_whatever_the_priming() {
         let (frames, mut got) = mpsc::channel(8);
-        let track = Input {
-            codec: "pcmu",
-            sample_rate: 8_000,
-            channels: 1,
-        }
-        .track()
-        .unwrap();
+        let track = input("pcmu", 8_000, AudioCodec::Aac).track();
         let first_in = AtomicI64::new(4_000);
         let mut out = Output {
             frames: &frames,

@@ -41,7 +41,7 @@ impl Pull {
             "url": address.url().as_str(),
             "username": credentials.as_ref().map(|c| c.username.as_str()),
             "password": credentials.as_ref().map(|c| c.password.expose()),
-            "audio": match audio { AudioMode::Off => "off", _ => "auto" },
+            "audio": audio,
             "transport": "tcp",
         });
         let secret = credentials.map(|c| c.password);
@@ -131,7 +131,10 @@ impl Pull {
 fn source_audio(child: &Child, format: &Format, mode: AudioMode) -> SourceAudio {
     match (&format.audio, child.source_audio(), mode) {
         (Some(track), _, _) => SourceAudio::Ready(track.clone()),
-        (None, Some(codec), mode) if mode != AudioMode::Off => SourceAudio::LeftOut { codec },
+        (None, Some(codec), mode) if mode != AudioMode::Off => SourceAudio::LeftOut {
+            codec,
+            as_it_is: mode == AudioMode::Copy,
+        },
         _ => SourceAudio::None,
     }
 }

@@ -153,12 +153,19 @@ impl Source {
                     None => None,
                 };
                 if let Some(message) = trouble {
-                    warnings.retain(|w| w.code != WarningCode::AudioConverted);
+                    warnings.retain(|w| {
+                        !matches!(w.code, WarningCode::AudioConverted | WarningCode::Mp3)
+                    });
                     warnings.push(left_out(message));
                 }
             }
             Self::Child(pull) => {
-                if let (SourceAudio::LeftOut { .. }, Some(message)) = (pull.audio(), pull.warning())
+                if let (
+                    SourceAudio::LeftOut {
+                        as_it_is: false, ..
+                    },
+                    Some(message),
+                ) = (pull.audio(), pull.warning())
                 {
                     warnings.retain(|w| w.code != WarningCode::AudioLeftOut);
                     warnings.push(left_out(message));
@@ -183,27 +190,30 @@ impl Native {
             SourceAudio::Ready(track) => Some(track.clone()),
             SourceAudio::Convert {
                 codec,
+                config,
                 sample_rate,
                 channels,
+                to,
             } => {
                 let input = Input {
                     codec,
+                    config: config.clone(),
                     sample_rate: *sample_rate,
                     channels: *channels,
+                    to: *to,
                 };
                 no_converter = opening.program.path().is_err();
                 let started = (!no_converter)
-                    .then(|| Conversion::start(opening.program.clone(), &input, opening.tracker))
-                    .flatten();
+                    .then(|| Conversion::start(opening.program.clone(), &input, opening.tracker));
                 started.map(|(c, track)| {
                     conversion = Some(c);
                     track
                 })
             }
             // The other engine can take what this one cannot.
-            SourceAudio::LeftOut { codec }
+            SourceAudio::LeftOut { codec, .. }
                 if opening.engine == Engine::Auto
-                    && matches!(codec.as_str(), "opus" | "mp4a-latm")
+                    && matches!(codec.as_str(), "opus" | "mp4a-latm" | "mpa")
                     && opening.program.path().is_ok() =>
             {
                 return Err(RunError {

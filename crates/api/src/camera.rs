@@ -225,8 +225,10 @@ pub enum WarningCode {
     BFrames,
     /// The audio codec cannot be recorded and is left out.
     AudioLeftOut,
-    /// G.711 and the like: converted to AAC while recording.
+    /// G.711 and the like, or whatever was not chosen: converted while recording.
     AudioConverted,
+    /// MP3: most browsers cannot play its sound within live pictures and the timeline.
+    Mp3,
     /// The camera asks for a password but sends it in clear text.
     BasicAuth,
     /// Timestamps of the camera jump or stand still.

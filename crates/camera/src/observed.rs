@@ -1,7 +1,7 @@
 //! What was seen of a stream, and what a person should know about it.
 
 use oriel_api::{AudioInfo, VideoInfo, Warning, WarningCode};
-use oriel_media::{VideoCodec, VideoTrack};
+use oriel_media::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
 
 use crate::{Measure, SourceAudio};
 
@@ -45,11 +45,7 @@ impl Observed<'_> {
         match self.audio {
             SourceAudio::None => None,
             SourceAudio::Ready(track) => Some(AudioInfo {
-                codec: match track.codec {
-                    oriel_media::AudioCodec::Aac => "aac",
-                    oriel_media::AudioCodec::Opus => "opus",
-                }
-                .to_owned(),
+                codec: track.codec.name().to_owned(),
                 codec_string: Some(track.codec_string.clone()),
                 sample_rate: track.sample_rate,
                 channels: track.channels,
@@ -58,13 +54,17 @@ impl Observed<'_> {
                 codec,
                 sample_rate,
                 channels,
+                to,
+                ..
             } => Some(AudioInfo {
                 codec: (*codec).to_owned(),
-                codec_string: Some("mp4a.40.2".to_owned()),
+                codec_string: Some(
+                    AudioTrack::converted(*to, *sample_rate, *channels).codec_string,
+                ),
                 sample_rate: *sample_rate,
                 channels: *channels,
             }),
-            SourceAudio::LeftOut { codec } => Some(AudioInfo {
+            SourceAudio::LeftOut { codec, .. } => Some(AudioInfo {
                 codec: codec.clone(),
                 codec_string: None,
                 sample_rate: 0,
@@ -118,14 +118,38 @@ impl Observed<'_> {
             );
         }
         match self.audio {
-            SourceAudio::Convert { codec, .. } => add(
+            SourceAudio::Convert {
+                codec,
+                to: AudioCodec::Aac,
+                ..
+            } => add(
                 WarningCode::AudioConverted,
                 &format!(
                     "The audio ({codec}) is converted to AAC while recording. Choose AAC in the \
                      camera's settings to spare the work."
                 ),
             ),
-            SourceAudio::LeftOut { codec } => add(
+            SourceAudio::Convert { codec, to, .. } => add(
+                WarningCode::AudioConverted,
+                &format!(
+                    "The audio ({codec}) is converted to {} while recording, as it was chosen.",
+                    match to {
+                        AudioCodec::Mp3 => "MP3",
+                        _ => "Opus",
+                    }
+                ),
+            ),
+            SourceAudio::LeftOut {
+                codec,
+                as_it_is: true,
+            } => add(
+                WarningCode::AudioLeftOut,
+                &format!(
+                    "The audio ({codec}) cannot be kept as the camera sends it and is left out. \
+                     Let it be converted, or choose AAC in the camera's settings."
+                ),
+            ),
+            SourceAudio::LeftOut { codec, .. } => add(
                 WarningCode::AudioLeftOut,
                 &format!(
                     "The audio ({codec}) cannot be recorded and is left out. Choose AAC in the \
@@ -133,6 +157,18 @@ impl Observed<'_> {
                 ),
             ),
             SourceAudio::None | SourceAudio::Ready(_) => {}
+        }
+        let mp3 = match self.audio {
+            SourceAudio::Ready(track) => track.codec == AudioCodec::Mp3,
+            SourceAudio::Convert { to, .. } => *to == AudioCodec::Mp3,
+            SourceAudio::None | SourceAudio::LeftOut { .. } => false,
+        };
+        if mp3 {
+            add(
+                WarningCode::Mp3,
+                "MP3 is recorded, but most browsers show live pictures and the timeline without \
+                 its sound. Clips and exports play with it. AAC plays everywhere.",
+            );
         }
         if self.basic_auth {
             add(

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use oriel_api::AudioMode;
-use oriel_media::{AudioCodec, AudioTrack, VideoCodec, VideoTrack};
+use oriel_media::{AudioCodec, AudioTrack, Fate, VideoCodec, VideoTrack, fate};
 use retina::{
     client::Stream,
     codec::{AudioParameters, ParametersRef, VideoParameters, VideoParametersCodec},
@@ -19,20 +19,26 @@ pub enum SourceAudio {
     None,
     /// Recorded as it comes.
     Ready(AudioTrack),
-    /// Has to be converted to AAC first. Frame times are in `sample_rate`, the RTP clock: 8000
-    /// for G.722 too (RFC 3551 section 4.5.2).
+    /// Has to be converted first. Frame times are in `sample_rate`, the RTP clock: 8000 for
+    /// G.722 too (RFC 3551 section 4.5.2).
     Convert {
-        /// `pcmu`, `pcma`, `g722`, `g726` or `l16`.
+        /// `pcmu`, `pcma`, `g722`, `g726`, `l16` or `aac`.
         codec: &'static str,
+        /// `AudioSpecificConfig` of AAC, else empty.
+        config: Bytes,
         /// Hertz.
         sample_rate: u32,
         /// Channels.
         channels: u16,
+        /// What to.
+        to: AudioCodec,
     },
-    /// Cannot be received here.
+    /// Cannot be received here, or not be kept as it is.
     LeftOut {
         /// As the camera names it.
         codec: String,
+        /// It is left out because nothing is to be converted.
+        as_it_is: bool,
     },
 }
 
@@ -71,10 +77,10 @@ pub(crate) fn choose(streams: &[Stream], audio: AudioMode) -> Result<Choice, Cam
     };
     let (audio, source_audio) = match audio {
         AudioMode::Off => (None, SourceAudio::None),
-        _ => match streams.iter().position(|s| s.media() == "audio") {
+        mode => match streams.iter().position(|s| s.media() == "audio") {
             None => (None, SourceAudio::None),
             Some(i) => {
-                let what = source_audio(&streams[i]);
+                let what = source_audio(&streams[i], mode);
                 let take = !matches!(what, SourceAudio::LeftOut { .. });
                 (take.then_some(i), what)
             }
@@ -87,28 +93,40 @@ pub(crate) fn choose(streams: &[Stream], audio: AudioMode) -> Result<Choice, Cam
     })
 }
 
-fn source_audio(stream: &Stream) -> SourceAudio {
+fn source_audio(stream: &Stream, mode: AudioMode) -> SourceAudio {
     let name = stream.encoding_name();
-    let left_out = || SourceAudio::LeftOut {
+    let left_out = |as_it_is| SourceAudio::LeftOut {
         codec: codec_name(name),
+        as_it_is,
     };
     let Some(ParametersRef::Audio(p)) = stream.parameters() else {
-        return left_out();
+        return left_out(false);
     };
     if !(8_000..=96_000).contains(&p.clock_rate()) || p.channels().get() > 8 {
-        return left_out();
+        return left_out(false);
     }
-    if name == "mpeg4-generic" {
-        return aac(p).map_or_else(left_out, SourceAudio::Ready);
-    }
-    CONVERTIBLE
-        .iter()
-        .find(|(rtp, _)| *rtp == name)
-        .map_or_else(left_out, |(_, codec)| SourceAudio::Convert {
+    let (codec, ready) = if name == "mpeg4-generic" {
+        match aac(p) {
+            Some(track) => ("aac", Some(track)),
+            None => return left_out(false),
+        }
+    } else {
+        match CONVERTIBLE.iter().find(|(rtp, _)| *rtp == name) {
+            Some((_, codec)) => (*codec, None),
+            None => return left_out(false),
+        }
+    };
+    match (fate(mode, ready.as_ref().map(|t| t.codec)), ready) {
+        (Fate::Kept, Some(track)) => SourceAudio::Ready(track),
+        (Fate::Converted(to), ready) => SourceAudio::Convert {
             codec,
+            config: ready.map(|t| t.config).unwrap_or_default(),
             sample_rate: p.clock_rate(),
             channels: p.channels().get(),
-        })
+            to,
+        },
+        (Fate::Kept | Fate::LeftOut, _) => left_out(mode == AudioMode::Copy),
+    }
 }
 
 fn aac(p: &AudioParameters) -> Option<AudioTrack> {

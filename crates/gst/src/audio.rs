@@ -1,34 +1,55 @@
-//! The job `audio`: packets of a telephone codec in, AAC access units out.
+//! The job `audio`: packets of one codec in, frames of AAC, Opus or MP3 out.
 
 use std::str::FromStr;
 
 use gstreamer as gst;
+use oriel_media::{AudioCodec, AudioTrack};
 
 use crate::{
-    aac::AacTarget,
-    elements::make,
+    elements::{first_of, make, set},
+    encode::encoder,
     failure::{Exit, Failure},
     fed::{Fed, Out, to_ticks, to_time},
-    job::{AudioJob, RawAudioCodec},
+    job::{AudioJob, AudioName, RawAudioCodec},
     packet::{CONFIG, KEY, Packet},
     report, stop,
 };
 
+/// AAC decoders in order of preference; the last two belong to macOS and Windows.
+const AAC_DECODERS: [&str; 5] = ["avdec_aac", "fdkaacdec", "faad", "atdec", "mfaacdec"];
+
 /// Runs until stdin ends.
 pub fn run(job: &AudioJob) -> Result<(), Failure> {
-    let target = AacTarget::of(actual_rate(job), job.channels);
+    let codec = match job.output {
+        AudioName::Aac => AudioCodec::Aac,
+        AudioName::Opus => AudioCodec::Opus,
+        AudioName::Mp3 => AudioCodec::Mp3,
+    };
+    let target = AudioTrack::converted(codec, actual_rate(job), job.channels);
     let mut stages = decoder(job)?;
-    stages.extend(target.encoder()?);
+    stages.extend(encoder(&target)?);
+    let (rate, samples) = (target.sample_rate, i64::from(target.frame_samples));
     let out = Out::new();
     let sink = out.clone();
     let caps = gst::Caps::from_str(&caps(job)).map_err(|e| Failure::internal(e.to_string()))?;
+    let mut first = codec == AudioCodec::Opus;
     let fed = Fed::start(&caps, stages, move |sample| {
         let Some(buffer) = sample.buffer() else {
             return;
         };
+        // Headers are told by the configuration.
+        if buffer.flags().contains(gst::BufferFlags::HEADER) {
+            return;
+        }
         if let (Some(pts), Ok(map)) = (buffer.pts(), buffer.map_readable()) {
+            // opusenc shortens the first packet by what it looks ahead; its end is where the
+            // next begins, and players play all of it.
+            let time = match (std::mem::take(&mut first), buffer.duration()) {
+                (true, Some(duration)) => to_ticks(pts + duration, rate) - samples,
+                _ => to_ticks(pts, rate),
+            };
             sink.write(&Packet {
-                time: to_ticks(pts, target.rate),
+                time,
                 flags: KEY,
                 payload: map.to_vec(),
             });
@@ -37,9 +58,9 @@ pub fn run(job: &AudioJob) -> Result<(), Failure> {
     out.write(&Packet {
         time: 0,
         flags: CONFIG,
-        payload: target.config().to_vec(),
+        payload: target.config.to_vec(),
     });
-    report::track("audio", "aac");
+    report::track("audio", codec.name());
     report::ready();
     let mut stdin = std::io::stdin().lock();
     loop {
@@ -82,6 +103,18 @@ fn caps(job: &AudioJob) -> String {
         RawAudioCodec::L16 => {
             format!("audio/x-raw,format=S16BE,layout=interleaved,rate={rate},channels={channels}")
         }
+        RawAudioCodec::Aac => {
+            let hex: String = job
+                .config()
+                .unwrap_or_default()
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            format!(
+                "audio/mpeg,mpegversion=4,stream-format=raw,framed=true,rate={rate},\
+                 channels={channels},codec_data=(buffer){hex}"
+            )
+        }
     }
 }
 
@@ -92,8 +125,13 @@ fn decoder(job: &AudioJob) -> Result<Vec<gst::Element>, Failure> {
         RawAudioCodec::G722 => "avdec_g722",
         RawAudioCodec::G726 => "avdec_g726",
         RawAudioCodec::L16 => return Ok(Vec::new()),
+        RawAudioCodec::Aac => first_of(&AAC_DECODERS)
+            .ok_or_else(|| Failure::plugin_missing("avdec_aac (gst-libav) or faad"))?,
     };
-    Ok(vec![make(name)?])
+    let decoder = make(name)?;
+    // A packet that cannot be decoded is a moment of silence, however many there are.
+    set(&decoder, "max-errors", "-1");
+    Ok(vec![decoder])
 }
 
 /// RFC 3551 section 4.5.4 packs the first sample of G.726 into the low bits, decoders want it in

@@ -1,5 +1,7 @@
 //! The job line.
 
+use base64::Engine as _;
+use oriel_api::AudioMode;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -10,7 +12,7 @@ use crate::failure::Failure;
 pub enum Job {
     /// Fetch a stream.
     Pull(PullJob),
-    /// Convert audio packets to AAC.
+    /// Convert audio packets.
     Audio(AudioJob),
     /// Turn access units into JPEG pictures.
     Jpeg(JpegJob),
@@ -29,21 +31,10 @@ pub struct PullJob {
     pub password: Option<String>,
     /// What happens to audio.
     #[serde(default)]
-    pub audio: PullAudio,
+    pub audio: AudioMode,
     /// How RTP travels.
     #[serde(default)]
     pub transport: Transport,
-}
-
-/// What happens to audio.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PullAudio {
-    /// Copied if it is AAC or Opus, else converted to AAC.
-    #[default]
-    Auto,
-    /// Left out.
-    Off,
 }
 
 /// How RTP travels.
@@ -57,7 +48,7 @@ pub enum Transport {
     Udp,
 }
 
-/// Convert audio packets to AAC.
+/// Convert audio packets.
 #[derive(Deserialize)]
 pub struct AudioJob {
     /// Codec of the packets.
@@ -66,6 +57,35 @@ pub struct AudioJob {
     pub sample_rate: u32,
     /// 1 to 8.
     pub channels: u16,
+    /// `AudioSpecificConfig`, base64; for AAC alone, which cannot be without.
+    #[serde(default)]
+    pub config: Option<String>,
+    /// What to convert to.
+    #[serde(default)]
+    pub output: AudioName,
+}
+
+impl AudioJob {
+    /// The codec configuration, when it has one that can be.
+    pub fn config(&self) -> Option<Vec<u8>> {
+        base64::engine::general_purpose::STANDARD
+            .decode(self.config.as_ref()?)
+            .ok()
+            .filter(|config| config.len() <= 64 && oriel_media::aac_config(config).is_ok())
+    }
+}
+
+/// Audio codecs of the contract.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioName {
+    /// AAC-LC.
+    #[default]
+    Aac,
+    /// Opus.
+    Opus,
+    /// MP3.
+    Mp3,
 }
 
 /// Codecs the job `audio` takes.
@@ -82,6 +102,8 @@ pub enum RawAudioCodec {
     G726,
     /// 16 bit, big endian (RFC 3551).
     L16,
+    /// AAC access units.
+    Aac,
 }
 
 /// Turn access units into JPEG pictures.
@@ -130,6 +152,9 @@ impl Job {
                 {
                     return Err(Failure::bad_job("sample_rate or channels is out of range"));
                 }
+                if audio.codec == RawAudioCodec::Aac && audio.config().is_none() {
+                    return Err(Failure::bad_job("config is not an AudioSpecificConfig"));
+                }
             }
             Self::Jpeg(jpeg) => {
                 if !(16..=8192).contains(&jpeg.max_width)
@@ -159,6 +184,10 @@ mod tests {
             r#"{"job":"pull","url":"not a url","password":"hunter2"}"#,
             r#"{"job":"pull","url":"rtsp://x/","password":"hunter2","transport":"hunter2"}"#,
             r#"{"job":"audio","codec":"pcmu","sample_rate":0,"channels":1}"#,
+            r#"{"job":"audio","codec":"aac","sample_rate":48000,"channels":1}"#,
+            r#"{"job":"audio","codec":"aac","config":"AA==","sample_rate":48000,"channels":1}"#,
+            r#"{"job":"audio","codec":"pcmu","sample_rate":8000,"channels":1,"output":"flac"}"#,
+            r#"{"job":"pull","url":"rtsp://x/","audio":"loud"}"#,
             r#"{"job":"jpeg","codec":"h264","config":"","max_width":1,"quality":80,"rate":1}"#,
         ] {
             let Err(failure) = Job::parse(line) else {

@@ -3,9 +3,9 @@
 //! One job per process, by the contract in `docs/protocol.md` section 1. What does not belong
 //! here: trying again, files, and anything that outlives a job.
 
-mod aac;
 mod audio;
 mod elements;
+mod encode;
 mod failure;
 mod fed;
 mod job;

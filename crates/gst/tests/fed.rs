@@ -89,6 +89,66 @@ fn telephone_audio_becomes_aac_with_its_times() {
 }
 
 #[test]
+fn every_codec_comes_out_of_telephone_audio_and_of_aac() {
+    let telephone: Vec<_> = (0..100).map(|i| (i * 160, vec![0x55; 160])).collect();
+    let through = |job: serde_json::Value, input: &[(i64, Vec<u8>)]| -> Vec<Packet> {
+        let mut job = Job::start(&job);
+        for (time, payload) in input {
+            write(&mut job, *time, 1, payload);
+        }
+        job.stop();
+        let found = packets(&job, usize::MAX);
+        let (code, events) = job.wait();
+        assert_eq!(code, 0, "{events:?}");
+        found
+    };
+    let pcmu = |output: &str| {
+        json!({"job": "audio", "codec": "pcmu", "sample_rate": 8000, "channels": 1,
+            "output": output})
+    };
+    let aac = through(pcmu("aac"), &telephone);
+    let units: Vec<_> = aac[1..].iter().map(|p| (p.0, p.2.clone())).collect();
+    let of_aac = |output: &str| {
+        json!({"job": "audio", "codec": "aac", "config": base64(&aac[0].2),
+            "sample_rate": 16_000, "channels": 1, "output": output})
+    };
+    // Rate, samples of a frame, first bytes of the configuration.
+    for (output, rate, samples, config) in [
+        ("aac", 16_000, 1024, &[0x14, 0x08][..]),
+        ("opus", 48_000, 960, &[0, 1][..]),
+        ("mp3", 32_000, 1152, &[][..]),
+    ] {
+        for found in [
+            through(pcmu(output), &telephone),
+            through(of_aac(output), &units),
+        ] {
+            assert_eq!(found[0].1, 2);
+            assert!(found[0].2.starts_with(config), "{output}: {:?}", found[0]);
+            assert_eq!(found[0].2.is_empty(), output == "mp3");
+            let frames = &found[1..];
+            // Two seconds, and what the encoders on the way hold.
+            let expected = 2 * rate / samples;
+            assert!(
+                (expected - 4..expected + 10).contains(&(frames.len() as i64)),
+                "{output}: {} frames",
+                frames.len()
+            );
+            for pair in frames.windows(2) {
+                assert!(
+                    (pair[1].0 - pair[0].0 - samples).abs() <= 2,
+                    "{output}: {:?}",
+                    (pair[0].0, pair[1].0)
+                );
+            }
+            if output == "mp3" {
+                let whole = |f: &Packet| f.2[0] == 0xff && f.2[1] & 0xe6 == 0xe2;
+                assert!(frames.iter().all(whole), "not cut at frames");
+            }
+        }
+    }
+}
+
+#[test]
 fn audio_comes_out_while_more_is_going_in() {
     let mut job =
         Job::start(&json!({"job": "audio", "codec": "pcmu", "sample_rate": 8000, "channels": 1}));

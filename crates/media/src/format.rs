@@ -55,22 +55,35 @@ pub enum AudioCodec {
     Aac,
     /// Opus (RFC 6716), times in 48 kHz.
     Opus,
+    /// MPEG-1 or MPEG-2 audio, Layer III.
+    Mp3,
 }
 
-/// An audio track. Its frames are raw AAC access units or Opus packets.
+impl AudioCodec {
+    /// Short name: `aac`, `opus` or `mp3`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Aac => "aac",
+            Self::Opus => "opus",
+            Self::Mp3 => "mp3",
+        }
+    }
+}
+
+/// An audio track. Its frames are raw AAC access units, Opus packets or MP3 frames.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioTrack {
     /// Codec.
     pub codec: AudioCodec,
-    /// `AudioSpecificConfig` for AAC; for Opus the `OpusHead` body as in `dOps` (RFC 7845 fields, big endian, ISO binding).
+    /// `AudioSpecificConfig` for AAC; for Opus the `OpusHead` body as in `dOps` (RFC 7845 fields, big endian, ISO binding); empty for MP3.
     pub config: Bytes,
-    /// RFC 6381, such as `mp4a.40.2` or `opus`.
+    /// RFC 6381, such as `mp4a.40.2`, `opus` or `mp4a.6B`.
     pub codec_string: String,
     /// Hertz; also the ticks per second of this track's times (48000 for Opus).
     pub sample_rate: u32,
     /// Channels.
     pub channels: u16,
-    /// Samples per frame when constant: 1024 for AAC, 0 when it varies.
+    /// Samples per frame when constant: 1024 for AAC, 1152 or 576 for MP3, 0 when it varies.
     pub frame_samples: u32,
 }
 

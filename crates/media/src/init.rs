@@ -14,6 +14,7 @@ use crate::{
     AudioCodec, AudioTrack, Format, TrackKind, VideoCodec, VideoTrack,
     codec::{ConfigError, aac_config, avc_codec_string, hevc_codec_string, opus_config},
     format::VIDEO_TIMESCALE,
+    sound::is_mp3_rate,
 };
 
 /// `uuid` type of the box that says whose segment a file is and when it began.
@@ -249,7 +250,21 @@ pub(crate) fn audio_entry(out: &mut Out, audio: &AudioTrack) -> Result<(), Build
             aac_config(&audio.config)?;
             container(out, b"mp4a", |out| {
                 entry.encode(out)?;
-                Ok(esds(&audio.config).encode(out)?)
+                Ok(esds(0x40, Some(&audio.config)).encode(out)?)
+            })
+        }
+        AudioCodec::Mp3 => {
+            if !is_mp3_rate(audio.sample_rate) {
+                return Err(BuildError::Range("sample rate"));
+            }
+            let kind = if audio.frame_samples == 576 {
+                MPEG2_AUDIO
+            } else {
+                MPEG1_AUDIO
+            };
+            container(out, b"mp4a", |out| {
+                entry.encode(out)?;
+                Ok(esds(kind, None).encode(out)?)
             })
         }
         AudioCodec::Opus => {
@@ -262,7 +277,12 @@ pub(crate) fn audio_entry(out: &mut Out, audio: &AudioTrack) -> Result<(), Build
     }
 }
 
-fn esds(config: &[u8]) -> Esds {
+/// `objectTypeIndication` of ISO/IEC 11172-3 audio (mp4ra.org).
+pub(crate) const MPEG1_AUDIO: u8 = 0x6b;
+/// `objectTypeIndication` of ISO/IEC 13818-3 audio.
+pub(crate) const MPEG2_AUDIO: u8 = 0x69;
+
+fn esds(object_type: u8, config: Option<&[u8]>) -> Esds {
     Esds {
         es_desc: EsDescriptor {
             es_id: 0,
@@ -271,10 +291,10 @@ fn esds(config: &[u8]) -> Esds {
             ocr_es_id: None,
             stream_priority: 0,
             dec_config: DecoderConfig {
-                object_type_indication: 0x40,
+                object_type_indication: object_type,
                 stream_type: 5,
                 up_stream: 0,
-                dec_specific: Some(DecoderSpecific {
+                dec_specific: config.map(|config| DecoderSpecific {
                     profile: 0,
                     freq_index: 0,
                     chan_conf: 0,

@@ -18,6 +18,7 @@ pub mod read;
 pub mod samples;
 pub mod scan;
 pub mod segment;
+mod sound;
 mod table;
 pub mod tail;
 
@@ -35,3 +36,4 @@ pub use read::{ReadError, StreamItem, StreamReader};
 pub use samples::{SampleInfo, SampleRun, SegmentSamples, read_format, read_samples};
 pub use scan::{Scan, ScanError, scan};
 pub use segment::{FragmentRef, SegmentHeader, build_index};
+pub use sound::{Fate, fate, silent_mp3};

@@ -13,7 +13,8 @@ use crate::{
         ConfigError, aac_codec_string, aac_config, avc_codec_string, hevc_codec_string, opus_config,
     },
     format::VIDEO_TIMESCALE,
-    init::{SEGMENT_MARK, SegmentMark},
+    init::{MPEG1_AUDIO, MPEG2_AUDIO, SEGMENT_MARK, SegmentMark},
+    sound::is_mp3_rate,
 };
 
 /// Samples one `moof` may have.
@@ -490,7 +491,11 @@ fn audio_format(entry: &TrackEntry) -> Result<AudioTrack, MovieError> {
     let mut c = Cursor::new(&entry.body);
     c.skip(8)?;
     let version = c.u16()?;
-    c.skip(18)?;
+    c.skip(6)?;
+    let told_channels = c.u16()?;
+    c.skip(6)?;
+    // 16.16 fixed point.
+    let told_rate = c.u32()? >> 16;
     match version {
         1 => c.skip(16)?,
         2 => c.skip(36)?,
@@ -517,13 +522,19 @@ fn audio_format(entry: &TrackEntry) -> Result<AudioTrack, MovieError> {
     let esds = mp4_atom::Esds::decode_atom(&header, &mut &*esds)
         .map_err(|_| ConfigError("esds is not readable"))?;
     let decoder = esds.es_desc.dec_config;
+    if matches!(decoder.object_type_indication, MPEG1_AUDIO | MPEG2_AUDIO) {
+        if !is_mp3_rate(told_rate) {
+            return Err(ConfigError("MP3 of a rate that it does not have").into());
+        }
+        return Ok(AudioTrack::mp3(told_rate, told_channels));
+    }
     let config = decoder
         .dec_specific
         .ok_or(ConfigError("AudioSpecificConfig is missing"))?
         .raw;
     // 0x40 is MPEG-4 audio; 0x66 to 0x68 are MPEG-2 AAC with the same configuration.
     if !matches!(decoder.object_type_indication, 0x40 | 0x66..=0x68) {
-        return Err(ConfigError("mp4a holds something other than AAC").into());
+        return Err(ConfigError("mp4a holds something other than AAC or MP3").into());
     }
     let aac = aac_config(&config)?;
     Ok(AudioTrack {

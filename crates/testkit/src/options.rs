@@ -28,6 +28,8 @@ pub enum Audio {
     Pcma,
     /// Opus, 48 kHz mono.
     Opus,
+    /// MPEG-1 Layer III, 48 kHz mono, as RFC 2250.
+    Mp3,
 }
 
 /// When audio is sent. The track is in the SDP in every case.

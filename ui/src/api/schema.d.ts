@@ -2369,7 +2369,7 @@ export interface components {
             message: string;
         };
         /** @description Stable code of a warning. */
-        WarningCode: "long_gop" | "smart_codec" | "h265" | "b_frames" | "audio_left_out" | "audio_converted" | "basic_auth" | "bad_timestamps";
+        WarningCode: "long_gop" | "smart_codec" | "h265" | "b_frames" | "audio_left_out" | "audio_converted" | "mp3" | "basic_auth" | "bad_timestamps";
     };
     responses: never;
     parameters: never;

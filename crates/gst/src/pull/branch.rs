@@ -5,17 +5,18 @@ use std::sync::Arc;
 use gstreamer as gst;
 use gstreamer::{glib, prelude::*};
 use gstreamer_app as app;
-use oriel_media::TrackKind;
+use oriel_api::AudioMode;
+use oriel_media::{AudioCodec, AudioTrack, Fate, TrackKind, fate};
 
 use super::{
     Ending, Endings,
     declared::{self, DeclaredAudio, DeclaredVideo},
     gather::Gather,
-    retime, track,
+    retime,
 };
 use crate::{
-    aac::AacTarget,
     elements::{chain, filter, first_of, make, set, sink},
+    encode::encoder,
     failure::Failure,
     report,
 };
@@ -39,19 +40,27 @@ pub fn rtp_media(caps: &gst::CapsRef) -> String {
         .unwrap_or_default()
 }
 
-/// Announces audio that will be converted; false when there is no encoder.
-pub fn expect_converted(target: AacTarget, gather: &Gather) -> bool {
-    match (target.encoder(), track::aac(&target.config())) {
-        (Ok(_), Some(track)) => {
-            gather.expect_audio(track);
+/// Announces audio that will be converted; false when there is no encoder. `sent` is what the
+/// camera sends.
+pub fn expect_converted(target: &AudioTrack, sent: &str, gather: &Gather) -> bool {
+    match encoder(target) {
+        Ok(_) => {
+            gather.expect_audio(target.clone());
             true
         }
-        (Err(failure), _) => {
-            report::warning(&format!("no audio: {}", failure.message));
-            gather.no_audio();
+        Err(failure) => {
+            gather.leave_out(sent, &failure.message);
             false
         }
-        (Ok(_), None) => false,
+    }
+}
+
+/// Leaves out audio that cannot be kept as it is, if anybody wants audio at all.
+pub fn leave_out(sent: &str, gather: &Gather) {
+    if gather.mode() == AudioMode::Off {
+        gather.no_audio();
+    } else {
+        gather.leave_out(sent, &format!("{sent} cannot be kept as it is"));
     }
 }
 
@@ -92,16 +101,7 @@ pub fn attach(
         ("video/x-h265", _) => branch.copied_video(pad, Vec::new(), DeclaredVideo::H265),
         ("image/jpeg", _) => branch.encoded_video(pad, Some("jpegdec")),
         ("video/x-raw", _) => branch.encoded_video(pad, None),
-        ("audio/mpeg", _) if structure.get::<i32>("mpegversion").is_ok_and(|v| v != 1) => {
-            branch.copied_audio(pad, vec!["aacparse"])
-        }
-        ("audio/x-opus", _) => branch.copied_audio(pad, vec!["opusparse"]),
-        (_, "audio") => {
-            let number = |field| structure.get::<i32>(field).unwrap_or(0).max(0);
-            let rate = number("rate") as u32;
-            let channels = number("channels") as u16;
-            branch.converted_audio(pad, AacTarget::of(rate, channels))
-        }
+        (_, "audio") => branch.parsed_audio(pad, structure),
         (_, "video" | "image") if structure.name() != "video/quicktime" && is_parsed(&caps) => {
             Err(Failure::unsupported(&name))
         }
@@ -110,8 +110,11 @@ pub fn attach(
     };
     if let Err(failure) = done {
         if media == "audio" {
-            report::warning(&format!("no audio: {}", failure.message));
-            gather.no_audio();
+            let sent = match name.as_str() {
+                "application/x-rtp" => declared::encoding(&caps),
+                _ => name.clone(),
+            };
+            gather.leave_out(&sent, &failure.message);
         } else {
             let _ = endings.try_send(Ending::Failed(failure));
         }
@@ -154,11 +157,38 @@ impl Branch {
     }
 
     fn rtp_audio(&self, pad: &gst::Pad, caps: &gst::CapsRef) -> Result<(), Failure> {
-        match declared::audio(caps) {
+        match declared::audio(caps, self.gather.mode()) {
             DeclaredAudio::Copied { depay, parse, .. } => {
                 self.copied_audio(pad, vec![depay, parse])
             }
-            DeclaredAudio::Converted(target) => self.converted_audio(pad, target),
+            DeclaredAudio::Converted(target) => {
+                self.converted_audio(pad, &target, &declared::encoding(caps))
+            }
+            // Its stream was not asked for.
+            DeclaredAudio::LeftOut => self.ignored(pad),
+        }
+    }
+
+    /// Audio out of a container.
+    fn parsed_audio(&self, pad: &gst::Pad, structure: &gst::StructureRef) -> Result<(), Failure> {
+        let number = |field| structure.get::<i32>(field).unwrap_or(0).max(0);
+        let (sent, parse) = match (structure.name().as_str(), number("mpegversion")) {
+            ("audio/mpeg", 1) if number("layer") == 3 => (Some(AudioCodec::Mp3), "mpegaudioparse"),
+            ("audio/mpeg", 2 | 4) => (Some(AudioCodec::Aac), "aacparse"),
+            ("audio/x-opus", _) => (Some(AudioCodec::Opus), "opusparse"),
+            _ => (None, ""),
+        };
+        match fate(self.gather.mode(), sent) {
+            Fate::Kept => self.copied_audio(pad, vec![parse]),
+            Fate::Converted(codec) => {
+                let (rate, channels) = (number("rate") as u32, number("channels") as u16);
+                let target = AudioTrack::converted(codec, rate, channels);
+                self.converted_audio(pad, &target, structure.name())
+            }
+            Fate::LeftOut => {
+                leave_out(structure.name(), &self.gather);
+                self.ignored(pad)
+            }
         }
     }
 
@@ -253,11 +283,16 @@ impl Branch {
     }
 
     /// decodebin knows how to unpack and decode whatever it is.
-    fn converted_audio(&self, pad: &gst::Pad, target: AacTarget) -> Result<(), Failure> {
-        let mut elements = target.encoder()?;
+    fn converted_audio(
+        &self,
+        pad: &gst::Pad,
+        target: &AudioTrack,
+        sent: &str,
+    ) -> Result<(), Failure> {
+        let mut elements = encoder(target)?;
         elements.push(self.sink(TrackKind::Audio).upcast());
         chain(self.pipeline.upcast_ref(), &elements)?;
-        expect_converted(target, &self.gather);
+        expect_converted(target, sent, &self.gather);
         let decode = make("decodebin")?;
         decode.connect("deep-element-added", false, |values| {
             if let Some(element) = values.get(2).and_then(|v| v.get::<gst::Element>().ok()) {

@@ -1,10 +1,10 @@
 //! What an RTSP description says of a stream, before any packet of it came.
 
 use gstreamer as gst;
-use oriel_media::AudioTrack;
+use oriel_api::AudioMode;
+use oriel_media::{AudioCodec, AudioTrack, Fate, fate};
 
 use super::track;
-use crate::aac::AacTarget;
 
 /// How video packets are to be handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,10 @@ pub enum DeclaredAudio {
         /// The track, if the description is complete.
         track: Option<AudioTrack>,
     },
-    /// Decoded and encoded to AAC.
-    Converted(AacTarget),
+    /// Decoded, and encoded to this.
+    Converted(AudioTrack),
+    /// Not wanted, or nothing that can be kept.
+    LeftOut,
 }
 
 /// The RTP encoding name of a stream, upper case.
@@ -49,32 +51,49 @@ pub fn video(caps: &gst::CapsRef) -> Option<DeclaredVideo> {
 }
 
 /// How to handle an audio stream.
-pub fn audio(caps: &gst::CapsRef) -> DeclaredAudio {
+pub fn audio(caps: &gst::CapsRef, mode: AudioMode) -> DeclaredAudio {
     let clock = caps
         .structure(0)
         .and_then(|s| s.get::<i32>("clock-rate").ok())
         .and_then(|n| u32::try_from(n).ok())
         .unwrap_or(8000);
     let channels = text(caps, "encoding-params").parse().unwrap_or(1);
-    match encoding(caps).as_str() {
-        "MPEG4-GENERIC" => DeclaredAudio::Copied {
-            depay: "rtpmp4gdepay",
-            parse: "aacparse",
-            track: hex(&text(caps, "config")).and_then(|config| track::aac(&config)),
+    let name = encoding(caps);
+    let (sent, depay, parse, track) = match name.as_str() {
+        "MPEG4-GENERIC" => (
+            Some(AudioCodec::Aac),
+            "rtpmp4gdepay",
+            "aacparse",
+            hex(&text(caps, "config")).and_then(|config| track::aac(&config)),
+        ),
+        "MP4A-LATM" => (Some(AudioCodec::Aac), "rtpmp4adepay", "aacparse", None),
+        "OPUS" => (
+            Some(AudioCodec::Opus),
+            "rtpopusdepay",
+            "opusparse",
+            Some(AudioTrack::opus(2)),
+        ),
+        "MPA" => (Some(AudioCodec::Mp3), "rtpmpadepay", "mpegaudioparse", None),
+        _ => (None, "", "", None),
+    };
+    match fate(mode, sent) {
+        Fate::Kept => DeclaredAudio::Copied {
+            depay,
+            parse,
+            track,
         },
-        "MP4A-LATM" => DeclaredAudio::Copied {
-            depay: "rtpmp4adepay",
-            parse: "aacparse",
-            track: None,
-        },
-        "OPUS" => DeclaredAudio::Copied {
-            depay: "rtpopusdepay",
-            parse: "opusparse",
-            track: Some(track::opus(2)),
-        },
-        // RFC 3551 section 4.5.2: the clock of G.722 says 8000 and means 16000.
-        "G722" => DeclaredAudio::Converted(AacTarget::of(16_000, channels)),
-        _ => DeclaredAudio::Converted(AacTarget::of(clock, channels)),
+        Fate::Converted(codec) => {
+            let (rate, channels) = match (name.as_str(), &track) {
+                (_, Some(track)) => (track.sample_rate, track.channels),
+                // RFC 3551 section 4.5.2: the clock of G.722 says 8000 and means 16000.
+                ("G722", _) => (16_000, channels),
+                // Section 4.5.13: the clock of MPEG audio says nothing of its rate.
+                ("MPA", _) => (48_000, 2),
+                _ => (clock, channels),
+            };
+            DeclaredAudio::Converted(AudioTrack::converted(codec, rate, channels))
+        }
+        Fate::LeftOut => DeclaredAudio::LeftOut,
     }
 }
 
@@ -110,7 +129,7 @@ mod tests {
             caps("media=audio,encoding-name=MPEG4-GENERIC,clock-rate=48000,config=(string)1188");
         let DeclaredAudio::Copied {
             track: Some(track), ..
-        } = audio(&aac)
+        } = audio(&aac, AudioMode::Auto)
         else {
             panic!("not known");
         };
@@ -119,13 +138,21 @@ mod tests {
             ("encoding-name=PCMU,clock-rate=8000", 16_000),
             ("encoding-name=G722,clock-rate=8000", 16_000),
             ("encoding-name=L16,clock-rate=44100", 44_100),
+            ("encoding-name=MPA,clock-rate=90000", 48_000),
         ] {
-            let target = AacTarget { rate, channels: 1 };
-            assert_eq!(audio(&caps(text)), DeclaredAudio::Converted(target));
+            let DeclaredAudio::Converted(track) = audio(&caps(text), AudioMode::Auto) else {
+                panic!("{text} is not converted");
+            };
+            assert_eq!((track.codec, track.sample_rate), (AudioCodec::Aac, rate));
         }
+        let to_mp3 = DeclaredAudio::Converted(AudioTrack::converted(AudioCodec::Mp3, 48_000, 1));
+        assert_eq!(audio(&aac, AudioMode::Mp3), to_mp3);
+        let telephone = caps("encoding-name=PCMA,clock-rate=8000");
+        assert_eq!(audio(&telephone, AudioMode::Copy), DeclaredAudio::LeftOut);
+        assert_eq!(audio(&aac, AudioMode::Off), DeclaredAudio::LeftOut);
         let broken = caps("encoding-name=MPEG4-GENERIC,clock-rate=48000,config=(string)zz");
         assert!(matches!(
-            audio(&broken),
+            audio(&broken, AudioMode::Auto),
             DeclaredAudio::Copied { track: None, .. }
         ));
         assert_eq!(video(&caps("encoding-name=THEORA")), None);

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use gstreamer as gst;
-use oriel_api::ReasonCode;
+use oriel_api::{AudioMode, ReasonCode};
 use oriel_media::{
     AudioTrack, Format, Frame, InitSegment, TrackKind, VideoTrack, build_fragment,
     format::VIDEO_TIMESCALE,
@@ -16,7 +16,6 @@ use oriel_media::{
 use super::{Ending, Endings, output::Output, track};
 use crate::{
     failure::{Exit, Failure},
-    job::PullAudio,
     report,
 };
 
@@ -74,18 +73,20 @@ struct State {
 
 /// Takes samples of both tracks from their threads.
 pub struct Gather {
+    mode: AudioMode,
     state: Mutex<State>,
     endings: Endings,
 }
 
 impl Gather {
     /// Starts with nothing known.
-    pub fn new(output: Output, endings: Endings, audio: PullAudio) -> Self {
+    pub fn new(output: Output, endings: Endings, audio: AudioMode) -> Self {
         Self {
+            mode: audio,
             state: Mutex::new(State {
                 audio: match audio {
-                    PullAudio::Off => AudioPlan::None,
-                    PullAudio::Auto => AudioPlan::Maybe(None),
+                    AudioMode::Off => AudioPlan::None,
+                    _ => AudioPlan::Maybe(None),
                 },
                 video: None,
                 held: Vec::new(),
@@ -94,6 +95,18 @@ impl Gather {
             }),
             endings,
         }
+    }
+
+    /// What happens to audio.
+    pub fn mode(&self) -> AudioMode {
+        self.mode
+    }
+
+    /// There is audio of this codec, and it stays away.
+    pub fn leave_out(&self, codec: &str, why: &str) {
+        report::track("audio", &codec.to_ascii_lowercase());
+        report::warning(&format!("no audio: {why}"));
+        self.no_audio();
     }
 
     /// Whether frames go out.
@@ -247,11 +260,7 @@ impl State {
             .map_err(|e| Failure::internal(format!("cannot describe the tracks: {e}")))?;
         report::track("video", format.video.codec.name());
         if let Some(audio) = &format.audio {
-            let codec = match audio.codec {
-                oriel_media::AudioCodec::Aac => "aac",
-                oriel_media::AudioCodec::Opus => "opus",
-            };
-            report::track("audio", codec);
+            report::track("audio", audio.codec.name());
         } else {
             self.audio = AudioPlan::None;
         }

@@ -8,6 +8,7 @@ use std::sync::{
 use gstreamer as gst;
 use gstreamer::{glib, prelude::*};
 use gstreamer_sdp::SDPMessage;
+use oriel_api::AudioMode;
 use url::Url;
 
 use super::{
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     elements::{make, set},
     failure::Failure,
-    job::{PullAudio, PullJob, Transport},
+    job::{PullJob, Transport},
 };
 
 /// Adds the source of a job to a pipeline; branches follow as its streams appear.
@@ -79,7 +80,7 @@ fn rtsp(
     // rtpbin's idea of lip synchronisation moves a stream by seconds when its audio begins late;
     // tracks are aligned by when they came (see `retime`).
     set(&source, "max-ts-offset", "1");
-    let audio_wanted = job.audio == PullAudio::Auto;
+    let audio_wanted = job.audio != AudioMode::Off;
     source.connect("on-sdp", false, {
         let (gather, endings) = (gather.clone(), endings.clone());
         move |values| {
@@ -135,14 +136,20 @@ fn rtsp(
 
 /// Tells the gatherer of audio that the description promises; false when it cannot be handled.
 fn expect_audio(caps: &gst::CapsRef, gather: &Gather) -> bool {
-    match declared::audio(caps) {
+    match declared::audio(caps, gather.mode()) {
         DeclaredAudio::Copied { track, .. } => {
             if let Some(track) = track {
                 gather.expect_audio(track);
             }
             true
         }
-        DeclaredAudio::Converted(target) => branch::expect_converted(target, gather),
+        DeclaredAudio::Converted(target) => {
+            branch::expect_converted(&target, &declared::encoding(caps), gather)
+        }
+        DeclaredAudio::LeftOut => {
+            branch::leave_out(&declared::encoding(caps), gather);
+            false
+        }
     }
 }
 
@@ -153,7 +160,7 @@ fn other(
     gather: &Arc<Gather>,
     endings: &Endings,
 ) -> Result<(), Failure> {
-    if job.audio == PullAudio::Off {
+    if job.audio == AudioMode::Off {
         gather.no_audio();
     }
     let source = make("urisourcebin")?;

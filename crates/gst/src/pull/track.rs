@@ -42,14 +42,22 @@ pub fn video(caps: &gst::CapsRef) -> Result<VideoTrack, Failure> {
     })
 }
 
-/// The audio track of raw AAC or Opus packets; `None` when the caps do not say enough.
+/// The audio track of raw AAC, Opus packets or MP3 frames; `None` when the caps do not say enough.
 pub fn audio(caps: &gst::CapsRef) -> Option<AudioTrack> {
     let structure = caps.structure(0)?;
-    if structure.name() == "audio/x-opus" {
-        let channels = structure.get::<i32>("channels").unwrap_or(2);
-        return Some(opus(u16::try_from(channels).unwrap_or(2)));
+    let number = |field| {
+        structure
+            .get::<i32>(field)
+            .ok()
+            .and_then(|n| u32::try_from(n).ok())
+    };
+    let channels = u16::try_from(number("channels").unwrap_or(2)).unwrap_or(2);
+    match (structure.name().as_str(), number("mpegversion")) {
+        ("audio/x-opus", _) => Some(AudioTrack::opus(channels)),
+        ("audio/mpeg", Some(1)) => (number("layer") == Some(3))
+            .then(|| AudioTrack::mp3(number("rate").unwrap_or(0), channels)),
+        _ => aac(&codec_data(structure)?),
     }
-    aac(&codec_data(structure)?)
 }
 
 /// An AAC track with this `AudioSpecificConfig`.
@@ -63,22 +71,6 @@ pub fn aac(config: &[u8]) -> Option<AudioTrack> {
         channels: said.channels,
         frame_samples: said.frame_samples,
     })
-}
-
-/// An Opus track. A stream that is joined has no pre-skip.
-pub fn opus(channels: u16) -> AudioTrack {
-    let channels = channels.clamp(1, 2);
-    let mut config = vec![0, channels as u8, 0, 0];
-    config.extend(48_000u32.to_be_bytes());
-    config.extend([0, 0, 0]);
-    AudioTrack {
-        codec: AudioCodec::Opus,
-        config: config.into(),
-        codec_string: "opus".into(),
-        sample_rate: 48_000,
-        channels,
-        frame_samples: 0,
-    }
 }
 
 fn codec_data(structure: &gst::StructureRef) -> Option<Bytes> {

@@ -86,6 +86,10 @@ fn sound(stream: &StreamOptions) -> Option<String> {
         Audio::Pcmu => (8_000, "mulawenc ! rtppcmupay pt=0"),
         Audio::Pcma => (8_000, "alawenc ! rtppcmapay pt=8"),
         Audio::Opus => (48_000, "opusenc bitrate=32000 ! rtpopuspay pt=98"),
+        Audio::Mp3 => (
+            48_000,
+            "lamemp3enc target=bitrate bitrate=64 ! mpegaudioparse ! rtpmpapay pt=14",
+        ),
     };
     Some(format!(
         "audiotestsrc is-live=true wave=ticks volume=0.3 samplesperbuffer={} \

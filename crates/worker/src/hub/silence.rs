@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use oriel_media::{AudioCodec, AudioTrack, Frame, TrackKind};
+use oriel_media::{AudioCodec, AudioTrack, Frame, TrackKind, silent_mp3};
 
 use super::{LiveFrame, LiveRun, stream::AUDIO_LATE_MS};
 
@@ -49,7 +49,7 @@ impl Silence {
         let (unit, samples) = unit(audio)?;
         Some(Self {
             run: Arc::clone(run),
-            unit: Bytes::from_static(unit),
+            unit,
             samples,
             rate: i64::from(audio.sample_rate),
             end: None,
@@ -129,15 +129,16 @@ impl Silence {
     }
 }
 
-fn unit(audio: &AudioTrack) -> Option<(&'static [u8], u32)> {
+fn unit(audio: &AudioTrack) -> Option<(Bytes, u32)> {
     match (audio.codec, audio.channels) {
-        (AudioCodec::Opus, _) => Some((OPUS, OPUS_SAMPLES)),
+        (AudioCodec::Opus, _) => Some((Bytes::from_static(OPUS), OPUS_SAMPLES)),
+        (AudioCodec::Mp3, _) => Some((silent_mp3(audio)?, audio.frame_samples)),
         (AudioCodec::Aac, channels)
             if audio.codec_string == "mp4a.40.2" && audio.frame_samples == 1024 =>
         {
             match channels {
-                1 => Some((AAC_MONO, 1024)),
-                2 => Some((AAC_STEREO, 1024)),
+                1 => Some((Bytes::from_static(AAC_MONO), 1024)),
+                2 => Some((Bytes::from_static(AAC_STEREO), 1024)),
                 _ => None,
             }
         }
