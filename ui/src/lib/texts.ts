@@ -121,11 +121,15 @@ const english = {
     },
     audio_left_out: {
       title: 'Audio is left out',
-      text: 'Its format cannot be recorded. Choose AAC or G.711 on the camera.',
+      text: 'Its format cannot be recorded, or not as it is. Choose AAC or G.711 on the camera, or let Oriel convert it.',
     },
     audio_converted: {
-      title: 'Audio is converted to AAC',
-      text: 'The camera sends an older format. Nothing to do; AAC on the camera saves a little work.',
+      title: 'Audio is converted',
+      text: 'The camera sends another format than is recorded. Nothing to do; AAC on both sides saves a little work.',
+    },
+    mp3: {
+      title: 'MP3 audio',
+      text: 'Most browsers show live pictures and the timeline without its sound. Clips and exports play with it; AAC plays everywhere.',
     },
     basic_auth: {
       title: 'Password in clear text',

@@ -23,6 +23,18 @@ export function learn(codec: string): Promise<void> {
   return answer;
 }
 
+const heard = new Map<string, boolean>();
+
+/** Whether sound of this codec can go along with live pictures. Where nobody can say, it is tried. */
+export function hears(codec: string): boolean {
+  let able = heard.get(codec);
+  if (able === undefined) {
+    able = mseConstructor()?.isTypeSupported(`video/mp4; codecs="avc1.42E01E, ${codec}"`) ?? true;
+    heard.set(codec, able);
+  }
+  return able;
+}
+
 async function ask(codec: string): Promise<void> {
   mse.set(codec, mseConstructor()?.isTypeSupported(`video/mp4; codecs="${codec}"`) ?? false);
   if (!webcodecsPresent()) {

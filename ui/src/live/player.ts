@@ -1,6 +1,6 @@
 // One live stream on one surface: runs the state machine against sockets, sinks and the clock.
 
-import { abilities, learn } from './abilities';
+import { abilities, hears, learn } from './abilities';
 import { parseFrame, parseMessage, type Quality, type StartMessage } from './frame';
 import { INITIAL, CLOSE_CHANNEL_REMOVED, brokenAt, step, type LiveEvent, type LiveState, type Phase, type Trouble } from './machine';
 import { Meter } from './meter';
@@ -222,7 +222,8 @@ export class LivePlayer {
         this.#start = message;
         this.#bFrames = false;
         this.#happen({ type: 'started', now });
-        sink.start(message);
+        // A track that is not understood would cost the pictures too; they are asked for alone.
+        if (message.audioCodec === null || hears(message.audioCodec)) sink.start(message);
         this.#checkCodec(message);
         break;
       case undefined:
@@ -233,8 +234,9 @@ export class LivePlayer {
   /** The stream may differ from what its profile promised; learn from what is there. */
   #checkCodec(message: StartMessage): void {
     const known = this.#profiles().find((p) => p.quality === message.quality);
-    if (known?.codec === message.videoCodec) return;
-    const hasAudio = message.audioCodec !== null || (known?.hasAudio ?? true);
+    const unheard = message.audioCodec !== null && !hears(message.audioCodec);
+    if (known?.codec === message.videoCodec && !unheard) return;
+    const hasAudio = !unheard && (message.audioCodec !== null || (known?.hasAudio ?? true));
     this.#seen.set(message.quality, { quality: message.quality, codec: message.videoCodec, hasAudio });
     this.#learn();
   }

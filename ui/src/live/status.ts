@@ -2,6 +2,7 @@
 
 import type { Camera } from '../api/types';
 import type { Tone } from '../kit';
+import { hears } from './abilities';
 import type { LiveState } from './machine';
 import { codecName, type Fallback, type Plan, type Profile } from './plan';
 import { texts } from './texts';
@@ -94,7 +95,7 @@ export function profilesOf(camera: Camera): Profile[] {
     quality: p.quality,
     codec: p.video?.codec_string ?? null,
     // What nobody has seen yet may well have sound; asking costs nothing.
-    hasAudio: p.video ? (p.audio?.codec_string ?? null) !== null : true,
+    hasAudio: p.video ? typeof p.audio?.codec_string === 'string' && hears(p.audio.codec_string) : true,
   }));
 }
 

@@ -6,6 +6,7 @@ import { feed, type FeedHost } from './feeder';
 import { Footage, type FootageSource } from './footage';
 import type { Piece } from './mp4';
 import { SilenceFiller } from './silence';
+import { SoundRemover, played } from './sound';
 import {
   GAP_MS, aheadTarget, families, isHeld, jumpTo, mimeOf, nextStart, previousStart, secondsAhead, trimTo, afterRefusal, type Choice, type Part, type Refused,
 } from './stitch';
@@ -70,6 +71,7 @@ export class PlaybackEngine {
   #phase: 'idle' | 'loading' | 'feeding' | 'end' | 'empty' | 'unsupported' | 'trouble' = 'idle';
   #unsupported: Part | null = null;
   #silence = new SilenceFiller();
+  #remover = new SoundRemover();
   /** Where feeding of the first part begins, until its tracks are known. */
   #from: number | null = null;
   #lastJump = 0;
@@ -213,7 +215,7 @@ export class PlaybackEngine {
     }
     let from = Math.max(ms, part.from);
     for (;;) {
-      if (!MediaSource.isTypeSupported(mimeOf(part.codecs))) {
+      if (!MediaSource.isTypeSupported(mimeOf(codecsOf(part)))) {
         this.#phase = 'unsupported';
         this.#unsupported = part;
         this.#target = from;
@@ -234,14 +236,14 @@ export class PlaybackEngine {
   async #enter(part: Part, from: number, signal: AbortSignal): Promise<void> {
     this.#phase = 'loading';
     this.#target = from;
-    const family = families(part.codecs);
+    const family = families(codecsOf(part));
     if (this.#buffer && (family !== this.#family || !this.#buffer.reaches(from))) this.#dropBuffer();
     if (this.#buffer) {
       await this.#buffer.clear(signal);
     } else {
       this.#buffer = new MediaBuffer(this.#video, from);
       this.#family = family;
-      await this.#buffer.open(part.codecs, signal);
+      await this.#buffer.open(codecsOf(part), signal);
     }
     this.#video.defaultPlaybackRate = this.#speed;
     this.#video.playbackRate = this.#speed;
@@ -267,7 +269,7 @@ export class PlaybackEngine {
         await pause(END_POLL_MS, signal);
         next = await this.#footage.after(seen ?? part, signal);
       }
-      if (families(next.codecs) !== this.#family || !MediaSource.isTypeSupported(mimeOf(next.codecs))) return next;
+      if (families(codecsOf(next)) !== this.#family || !MediaSource.isTypeSupported(mimeOf(codecsOf(next)))) return next;
       if (this.#buffer && !this.#buffer.reaches(next.end)) return next;
       part = next;
       at = next.from;
@@ -275,7 +277,9 @@ export class PlaybackEngine {
   }
 
   readonly #host: FeedHost = {
-    take: async (piece, part, signal) => {
+    take: async (whole, part, signal) => {
+      const piece = codecsOf(part) === part.codecs ? whole : this.#remover.piece(whole);
+      if (!piece) return;
       // The init has to come before its fragments, but takes no room.
       if (piece.kind === 'media') {
         await this.#room(part, signal);
@@ -420,4 +424,9 @@ export class PlaybackEngine {
     // HAVE_FUTURE_DATA: the next picture is there too.
     return this.#wantsPlay && !this.#video.paused && this.#video.readyState >= 3;
   }
+}
+
+/** What is played of a part. */
+function codecsOf(part: Part): string {
+  return played(part.codecs, (mime) => MediaSource.isTypeSupported(mime));
 }

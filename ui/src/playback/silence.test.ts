@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SilenceFiller, spanOf, tracksOf } from './silence';
+import { SilenceFiller, silentMp3, spanOf, tracksOf } from './silence';
 
 const u32 = (n: number): number[] => [(n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255];
 const text = (s: string): number[] => [...s].map((c) => c.charCodeAt(0));
@@ -54,6 +54,35 @@ describe('reading', () => {
   it('takes what is malformed for absent', () => {
     expect(tracksOf(new Uint8Array(box('moov', box('trak', zeros(4)))))).toEqual([]);
     expect(spanOf(new Uint8Array(box('moof')), tracksOf(init()))).toBeNull();
+  });
+});
+
+describe('silence of MP3', () => {
+  const esds = (objectType: number, ...length: number[]): number[] =>
+    box('esds', zeros(4), [3, ...length, 20, 0, 0, 0, 4, ...length, 13, objectType], zeros(12));
+  const entryOf = (content: number[]): Uint8Array<ArrayBuffer> =>
+    new Uint8Array(
+      box('moov',
+        box('trak',
+          box('tkhd', zeros(12), u32(2), zeros(64)),
+          box('mdia',
+            box('mdhd', zeros(12), u32(48_000), zeros(8)),
+            box('hdlr', zeros(8), text('soun'), zeros(12)),
+            box('minf', box('stbl', box('stsd', zeros(4), u32(1), box('mp4a', zeros(16), [0, 1], zeros(10), content))))))),
+    );
+  it('is told from AAC by its descriptor', () => {
+    expect(tracksOf(entryOf(esds(0x6b)))).toMatchObject([{ objectType: 0x6b }]);
+    expect(tracksOf(entryOf(esds(0x40, 0x80, 0x80)))).toMatchObject([{ objectType: 0x40 }]);
+    for (const odd of [[], box('esds', zeros(4)), box('esds', zeros(4), [3, 0x80, 0x80])]) {
+      expect(tracksOf(entryOf(odd))).toMatchObject([{ objectType: 0 }]);
+    }
+  });
+  it('has the length its header says', () => {
+    expect(silentMp3(48_000, 1)).toMatchObject({ duration: 1152 });
+    expect(silentMp3(48_000, 1)?.bytes.length).toBe((144 * 32_000) / 48_000);
+    expect(silentMp3(16_000, 2)?.bytes.length).toBe((72 * 64_000) / 16_000);
+    expect(silentMp3(48_000, 1)?.bytes.slice(0, 4)).toEqual([0xff, 0xfb, 0x14, 0xc0]);
+    expect(silentMp3(8_000, 1)).toBeNull();
   });
 });
 

@@ -17,6 +17,8 @@ interface Track {
   /** Sample entry, such as `mp4a`. */
   entry: string;
   channels: number;
+  /** `objectTypeIndication` of an `mp4a` entry, 0 when it is not told. */
+  objectType: number;
   /** Ticks of a sample when a fragment does not say. */
   defaultDuration: number;
 }
@@ -82,8 +84,25 @@ interface SilentFrame {
 function silentFrame(track: Track): SilentFrame | null {
   if (track.entry === 'Opus') return { bytes: [0xf8, 0xff, 0xfe], duration: 960 };
   if (track.entry !== 'mp4a') return null;
+  if (track.objectType === MPEG1_AUDIO || track.objectType === MPEG2_AUDIO) return silentMp3(track.timescale, track.channels);
   const bytes = track.channels === 2 ? [0x20, 0, 0, 0, 0, 0, 0x0e] : [0, 0, 0, 0x07];
   return { bytes, duration: 1024 };
+}
+
+const MPEG1_AUDIO = 0x6b;
+const MPEG2_AUDIO = 0x69;
+
+/** ISO/IEC 11172-3 and 13818-3, Layer III: a header of 32 kbit/s a channel, and zeros, which is a frame without spectral data. */
+export function silentMp3(rate: number, channels: number): SilentFrame | null {
+  const mpeg1 = [44_100, 48_000, 32_000].indexOf(rate);
+  const mpeg2 = [22_050, 24_000, 16_000].indexOf(rate);
+  if (mpeg1 < 0 && mpeg2 < 0) return null;
+  const stereo = channels === 2;
+  const bitrate = mpeg1 >= 0 ? (stereo ? 5 : 1) : stereo ? 8 : 4;
+  const duration = mpeg1 >= 0 ? 1152 : 576;
+  const head = [0xff, mpeg1 >= 0 ? 0xfb : 0xf3, (bitrate << 4) | (Math.max(mpeg1, mpeg2) << 2), stereo ? 0 : 0xc0];
+  const size = Math.floor(((duration / 8) * 32_000 * (stereo ? 2 : 1)) / rate);
+  return { bytes: [...head, ...new Array<number>(size - head.length).fill(0)], duration };
 }
 
 function view(bytes: Uint8Array<ArrayBuffer>): DataView {
@@ -129,6 +148,7 @@ export function tracksOf(bytes: Uint8Array<ArrayBuffer>): Track[] {
       audio: data.getUint32(hdlr.start + 8) === SOUN,
       entry: entry.type,
       channels: data.getUint16(entry.start + 16),
+      objectType: entry.type === 'mp4a' ? objectTypeOf(bytes, entry) : 0,
       defaultDuration: defaults.get(id) ?? 0,
     });
   }
@@ -136,6 +156,27 @@ export function tracksOf(bytes: Uint8Array<ArrayBuffer>): Track[] {
 }
 
 const SOUN = 0x736f756e;
+
+/** ISO/IEC 14496-14, 5.6, and 14496-1, 7.2.6: an ES descriptor, and in it how to decode it. 0 when there is none. */
+function objectTypeOf(bytes: Uint8Array<ArrayBuffer>, entry: Box): number {
+  const esds = [...boxesIn(bytes, entry.start + 28, entry.end)].find((b) => b.type === 'esds');
+  if (!esds) return 0;
+  let at = esds.start + 4;
+  const tag = (expected: number): boolean => {
+    if (bytes[at] !== expected) return false;
+    at += 1;
+    // A length of one to four bytes; all but the last have the top bit.
+    while (at < esds.end && ((bytes[at] ?? 0) & 0x80) !== 0) at += 1;
+    at += 1;
+    return at < esds.end;
+  };
+  if (!tag(3)) return 0;
+  const flags = bytes[at + 2] ?? 0;
+  // Ours have no optional fields.
+  if ((flags & 0xe0) !== 0) return 0;
+  at += 3;
+  return tag(4) ? (bytes[at] ?? 0) : 0;
+}
 
 /** When a fragment begins and ends, in seconds of the segment. */
 export function spanOf(bytes: Uint8Array<ArrayBuffer>, tracks: readonly Track[]): { track: Track; start: number; end: number } | null {

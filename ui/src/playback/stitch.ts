@@ -142,7 +142,9 @@ export function nextStart(parts: readonly Part[], ms: number): number | null {
 export function families(codecs: string): string {
   return codecs
     .split(',')
-    .map((c) => c.trim().split('.')[0] ?? '')
+    .map((c) => c.trim())
+    // MP3 goes by the same name as AAC.
+    .map((c) => (/^mp4a\.6[9b]$/i.test(c) ? 'mp3' : (c.split('.')[0] ?? '')))
     .map((f) => (f === 'avc3' ? 'avc1' : f === 'hev1' ? 'hvc1' : f))
     .join('+');
 }
