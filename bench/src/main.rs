@@ -10,6 +10,7 @@ mod record;
 mod retention;
 mod table;
 mod timeline;
+mod upload;
 mod viewers;
 
 use clap::{Parser, Subcommand};
@@ -61,12 +62,27 @@ enum Part {
         root: std::path::PathBuf,
         segments: i64,
     },
+    /// Uploading segments to an S3 server on this computer, beside rclone.
+    Upload {
+        /// MB uploaded.
+        #[arg(long, default_value_t = 1000)]
+        megabytes: u64,
+        /// Times that both run.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// The program beside.
+        #[arg(long, env = "ORIEL_RCLONE", default_value = "rclone")]
+        rclone: std::path::PathBuf,
+    },
     /// What a recorder without cameras costs.
     Idle {
         /// Seconds measured.
         #[arg(long, default_value_t = 30)]
         seconds: u64,
     },
+    /// The S3 server.
+    #[command(hide = true)]
+    Storage { folder: std::path::PathBuf },
     /// The bare copier: reads RTSP over TCP and writes what it reads.
     #[command(hide = true)]
     Floor {
@@ -90,6 +106,12 @@ fn main() -> anyhow::Result<()> {
         } => clip::run(segments, megabytes),
         Part::ClipOnce { root, segments } => clip::once(&root, segments),
         Part::Idle { seconds } => idle::run(seconds),
+        Part::Upload {
+            megabytes,
+            rounds,
+            rclone,
+        } => upload::run(megabytes, rounds, &rclone),
+        Part::Storage { folder } => upload::serve(&folder),
         Part::Floor { out, urls } => floor::run(&out, &urls),
         Part::Viewers { address, paths } => viewers::run(&address, &paths),
     }

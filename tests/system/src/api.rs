@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use oriel_api::{Camera, Channel, Page, Segment, StreamState, Timeline, Timestamp};
+use oriel_api::{
+    Camera, Channel, Event, EventKind, Page, Segment, Storage, StreamState, Timeline, Timestamp,
+};
 use serde_json::{Value, json};
 
 use crate::wait;
@@ -133,6 +135,27 @@ impl Api {
     /// Changes settings.
     pub fn settings(&self, body: Value) -> Result<Value> {
         self.ok("PATCH", "/settings", Some(body))
+    }
+
+    /// How storage stands.
+    pub fn storage(&self) -> Result<Storage> {
+        self.ok("GET", "/storage", None)
+    }
+
+    /// Changes storage settings.
+    pub fn update_storage(&self, body: Value) -> Result<Storage> {
+        self.ok("PATCH", "/storage", Some(body))
+    }
+
+    /// Tries storage again at once.
+    pub fn retry_storage(&self) -> Result<Storage> {
+        self.ok("POST", "/storage/retry", Some(json!({})))
+    }
+
+    /// How many of the last events are of a kind.
+    pub fn count_events(&self, kind: EventKind) -> Result<usize> {
+        let page: Page<Event> = self.ok("GET", "/events?limit=500", None)?;
+        Ok(page.items.iter().filter(|e| e.kind == kind).count())
     }
 
     /// Every segment of a camera since the beginning of the day before.

@@ -1,0 +1,291 @@
+//! Whatever the storage does, every segment is in it once and as it was recorded, or it is said
+//! that it is lost.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test stops where something is not as it should be"
+)]
+
+use std::{fs, path::Path, time::Duration};
+
+use oriel_api::{EventKind, Segment, SegmentState, Storage, StreamState, UploadState};
+use oriel_system_tests::{Api, Recorder, RecorderOptions, wait};
+use oriel_testkit::{
+    CameraOptions, TestCamera,
+    storage::{Fault, TestStorage},
+};
+use serde_json::{Value, json};
+
+/// A retry may stand at the end of its ladder.
+const PATIENCE: Duration = Duration::from_secs(150);
+
+fn destination(storage: &TestStorage) -> Value {
+    json!({
+        "destination": "s3",
+        "endpoint": storage.endpoint(),
+        "bucket": TestStorage::BUCKET,
+        "prefix": "site",
+        "addressing": "path",
+        "credentials": "keys",
+        "key_id": TestStorage::KEY_ID,
+        "secret": TestStorage::SECRET,
+    })
+}
+
+struct Scene {
+    camera: TestCamera,
+    storage: TestStorage,
+    recorder: Recorder,
+    id: String,
+    channel: String,
+    _folders: (tempfile::TempDir, tempfile::TempDir),
+}
+
+impl Scene {
+    fn new() -> Self {
+        let camera = TestCamera::start(CameraOptions::default()).unwrap();
+        let (data, bucket) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let storage = TestStorage::start(bucket.path()).unwrap();
+        let recorder = Recorder::start(data.path(), RecorderOptions::default()).unwrap();
+        let api = recorder.api();
+        api.settings(json!({ "segment_seconds": 5 })).unwrap();
+        api.update_storage(destination(&storage)).unwrap();
+        let added = api
+            .add_camera(json!({ "name": "Door", "url": camera.url() }))
+            .unwrap();
+        Self {
+            id: added.id.to_string(),
+            channel: added.channel_id.unwrap().to_string(),
+            camera,
+            storage,
+            recorder,
+            _folders: (data, bucket),
+        }
+    }
+
+    fn api(&self) -> &Api {
+        self.recorder.api()
+    }
+
+    fn count(&self, state: SegmentState) -> usize {
+        let all = self.api().segments(&self.id).unwrap_or_default();
+        all.iter().filter(|s| s.state == state).count()
+    }
+
+    /// So many more segments than now are in the storage.
+    #[track_caller]
+    fn wait_stored(&self, more: usize) {
+        let wanted = self.count(SegmentState::Stored) + more;
+        wait::within(PATIENCE, &format!("{wanted} segments are stored"), || {
+            (self.count(SegmentState::Stored) >= wanted).then_some(())
+        });
+    }
+
+    #[track_caller]
+    fn wait_status(&self, what: &str, is: impl Fn(&Storage) -> bool) -> Storage {
+        wait::within(PATIENCE, what, || {
+            self.api().storage().ok().filter(|s| is(s))
+        })
+    }
+
+    /// A person's fault: told, kept, and over when it is put right and tried again.
+    fn stops_and_tells(&self, fault: Fault, words: &str) {
+        let events = |kind| self.api().count_events(kind).unwrap();
+        let (stopped, resumed) = (
+            events(EventKind::UploadStopped),
+            events(EventKind::UploadResumed),
+        );
+        self.storage.fail(fault.clone());
+        let told = self.wait_status(&format!("stopped by {fault:?}"), |s| {
+            s.uploads.state == UploadState::Stopped && s.uploads.waiting > 0
+        });
+        let error = told.uploads.error.unwrap();
+        assert!(error.contains(words), "{error}");
+        wait::until("the stop is an event", || {
+            (events(EventKind::UploadStopped) > stopped).then_some(())
+        });
+        let asked = self.storage.happened();
+        self.wait_status("more waits", |s| s.uploads.waiting > 1);
+        let asked = self.storage.happened() - asked;
+        assert!(asked <= 4, "a storage that refuses is left alone: {asked}");
+        self.storage.fail(Fault::None);
+        self.api().retry_storage().unwrap();
+        wait::until("the end of the stop is an event", || {
+            (events(EventKind::UploadResumed) > resumed).then_some(())
+        });
+        self.wait_stored(1);
+    }
+
+    /// Nothing waits any more, and what is stored is what was recorded. Gives all segments.
+    fn all_is_there_once(&mut self) -> Vec<Segment> {
+        self.camera.kill().unwrap();
+        let segments = wait::within(PATIENCE, "the camera is gone and nothing waits", || {
+            let gone = self.api().camera(&self.id).ok()?.state != StreamState::Streaming;
+            let waiting = self.api().storage().ok()?.uploads.waiting;
+            let all = self.api().segments(&self.id).ok()?;
+            let over =
+                |s: &Segment| matches!(s.state, SegmentState::Stored | SegmentState::Missing);
+            (gone && waiting == 0 && all.iter().all(over)).then_some(all)
+        });
+        let folder = self.recorder.data().join("recordings").join(&self.channel);
+        let mut objects = self.storage.objects().unwrap();
+        for segment in &segments {
+            if segment.state == SegmentState::Missing {
+                continue;
+            }
+            let start = segment.start.ms();
+            let mine = |key: &str| {
+                key.starts_with(&format!("site/recordings/{}/", self.channel))
+                    && key.contains(&format!("/{start}-"))
+            };
+            let keys: Vec<String> = objects.keys().filter(|k| mine(k)).cloned().collect();
+            assert_eq!(keys.len(), 1, "{segment:?}: {keys:?}");
+            let stored = objects.remove(&keys[0]).unwrap();
+            same(&stored, &folder.join(format!("{start}.mp4")));
+        }
+        assert!(objects.is_empty(), "nobody's: {objects:?}");
+        segments
+    }
+}
+
+fn same(stored: &Path, local: &Path) {
+    let (stored, local) = (fs::read(stored).unwrap(), fs::read(local).unwrap());
+    assert!(
+        stored == local,
+        "{} and {} bytes",
+        stored.len(),
+        local.len()
+    );
+}
+
+#[test]
+fn every_fault_of_the_storage_loses_nothing() {
+    let mut scene = Scene::new();
+    scene.wait_stored(1);
+
+    scene.storage.fail(Fault::Random {
+        seed: 7,
+        percent: 40,
+    });
+    wait::within(PATIENCE, "two requests fail", || {
+        (scene.storage.happened() >= 2).then_some(())
+    });
+    scene.wait_stored(1);
+
+    scene.storage.fail(Fault::Down);
+    let told = scene.wait_status("out of reach", |s| {
+        s.uploads.state == UploadState::Retrying && s.uploads.waiting > 0
+    });
+    assert!(told.uploads.error.is_some() && told.uploads.retry_at.is_some());
+
+    // Lost meanwhile: told as an event, and the segment is not shown as footage.
+    let folder = scene
+        .recorder
+        .data()
+        .join("recordings")
+        .join(&scene.channel);
+    let waiting = wait::until("a segment waits", || {
+        let all = scene.api().segments(&scene.id).ok()?;
+        all.into_iter()
+            .find(|s| matches!(s.state, SegmentState::Local | SegmentState::Uploading))
+    });
+    fs::remove_file(folder.join(format!("{}.mp4", waiting.start.ms()))).unwrap();
+    scene.storage.fail(Fault::None);
+    // By itself: nobody asks for another try.
+    scene.wait_stored(1);
+    wait::within(PATIENCE, "the loss is an event", || {
+        (scene.api().count_events(EventKind::UploadLost).ok()? == 1).then_some(())
+    });
+
+    scene.stops_and_tells(Fault::Refuse(403, "AccessDenied"), "refuses access");
+    scene.stops_and_tells(Fault::Refuse(404, "NoSuchBucket"), "no such bucket");
+    scene.stops_and_tells(Fault::ClockBehind, "clock");
+
+    let twice = Fault::Cut {
+        after: 3_000,
+        times: 2,
+    };
+    scene.storage.fail(twice);
+    scene.wait_stored(1);
+    wait::until("cut twice", || {
+        (scene.storage.happened() == 2).then_some(())
+    });
+
+    scene.storage.fail(Fault::KeepHalf { times: 1 });
+    scene.wait_stored(1);
+    assert_eq!(scene.storage.happened(), 1);
+
+    scene.storage.fail(Fault::Slow(10_000));
+    scene.wait_status("something moves, slowly", |s| {
+        s.uploads.state == UploadState::Uploading
+            && (1..100_000).contains(&s.uploads.bytes_per_second)
+    });
+    scene.storage.fail(Fault::None);
+
+    let segments = scene.all_is_there_once();
+    let missing: Vec<_> = segments
+        .iter()
+        .filter(|s| s.state == SegmentState::Missing)
+        .map(|s| s.start)
+        .collect();
+    assert_eq!(missing, [waiting.start]);
+    let line = scene.api().timeline(&scene.channel).unwrap();
+    let middle = waiting.start.ms().midpoint(waiting.end.ms());
+    let gap = line
+        .gaps
+        .iter()
+        .find(|g| g.start.ms() <= middle && middle < g.end.ms());
+    assert!(gap.is_some_and(|g| g.reason.is_some()), "{:?}", line.gaps);
+}
+
+#[test]
+fn killed_while_it_uploads_it_loses_and_doubles_nothing() {
+    let mut scene = Scene::new();
+    scene.wait_stored(1);
+    for _ in 0..2 {
+        scene.storage.fail(Fault::Slow(20_000));
+        scene.wait_status("an object is on its way", |s| {
+            s.uploads.state == UploadState::Uploading && s.uploads.bytes_per_second > 0
+        });
+        scene.recorder.kill().unwrap();
+        scene.recorder.restart().unwrap();
+        scene.storage.fail(Fault::None);
+        scene.wait_stored(1);
+    }
+    let segments = scene.all_is_there_once();
+    assert!(segments.iter().all(|s| s.state == SegmentState::Stored));
+    let often: Vec<_> = scene
+        .storage
+        .puts()
+        .into_iter()
+        .filter(|(key, n)| key.starts_with("site/recordings/") && *n > 2)
+        .collect();
+    assert!(often.is_empty(), "{often:?}");
+}
+
+#[test]
+fn footage_from_before_there_was_a_storage_follows() {
+    let camera = TestCamera::start(CameraOptions::default()).unwrap();
+    let (data, bucket) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let storage = TestStorage::start(bucket.path()).unwrap();
+    let recorder = Recorder::start(data.path(), RecorderOptions::default()).unwrap();
+    let api = recorder.api();
+    api.settings(json!({ "segment_seconds": 5 })).unwrap();
+    let added = api
+        .add_camera(json!({ "name": "Door", "url": camera.url() }))
+        .unwrap();
+    let id = added.id.to_string();
+    let before = api.wait_closed(&id, 2);
+    assert!(storage.objects().unwrap().is_empty());
+    api.update_storage(destination(&storage)).unwrap();
+    wait::within(PATIENCE, "the older footage is stored", || {
+        let all = api.segments(&id).ok()?;
+        before
+            .iter()
+            .all(|b| {
+                all.iter()
+                    .any(|s| s.start == b.start && s.state == SegmentState::Stored)
+            })
+            .then_some(())
+    });
+}
