@@ -110,7 +110,7 @@ impl Scene {
         assert!(asked <= 4, "a storage that refuses is left alone: {asked}");
         self.storage.fail(Fault::None);
         self.api().retry_storage().unwrap();
-        wait::until("the end of the stop is an event", || {
+        wait::within(PATIENCE, "the end of the stop is an event", || {
             (events(EventKind::UploadResumed) > resumed).then_some(())
         });
         self.wait_stored(1);
@@ -129,6 +129,7 @@ impl Scene {
         });
         let folder = self.recorder.data().join("recordings").join(&self.channel);
         let mut objects = self.storage.objects().unwrap();
+        objects.retain(|key, _| key.starts_with("site/recordings/"));
         for segment in &segments {
             if segment.state == SegmentState::Missing {
                 continue;
