@@ -53,7 +53,9 @@ impl Joiner {
     fn row(&mut self, start: i64, end: i64, continues: bool, run: Option<i64>) {
         if let Some(tail) = &mut self.tail {
             let apart = start.saturating_sub(tail.end);
-            if apart <= JOIN_MS || (continues && apart <= JOIN_RUN_MS) {
+            // What continues a run and lost the file before it has a hole there all the same.
+            let of_run = continues && !self.lost_file && apart <= JOIN_RUN_MS;
+            if apart <= JOIN_MS || of_run {
                 tail.end = tail.end.max(end);
                 tail.last_start = start;
                 tail.run = run;
@@ -482,6 +484,26 @@ mod tests {
                 2 * MIN + 30_000,
                 Some(ReasonCode::StorageUnavailable)
             )]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_lost_file_is_a_hole_also_when_segments_are_short() {
+        let l = Line::new().await;
+        let run = l.t.run(&l.channel, 0).await;
+        for n in 0..3 {
+            let (start, end) = (n * 5000, (n + 1) * 5000);
+            l.t.segment_of(&l.channel, Some(run), start, end, n > 0)
+                .await;
+        }
+        l.t.store
+            .recording_missing(l.channel.clone(), at(5000))
+            .await
+            .unwrap();
+        let line = l.see(0, 15_000, 15_000).await;
+        assert_eq!(
+            gaps(&line),
+            [(5000, 10_000, Some(ReasonCode::StorageUnavailable))]
         );
     }
 
