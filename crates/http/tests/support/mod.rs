@@ -17,7 +17,7 @@ use oriel_bucket::SharedStores;
 use oriel_child::Program;
 use oriel_http::{Listener, Server};
 use oriel_media::{
-    Format, Frame,
+    Cutter, Format, Frame,
     ingest::{Ingest, RunOpen, RunSink},
     read::{StreamItem, StreamReader},
 };
@@ -132,16 +132,23 @@ impl World {
             .unwrap()
     }
 
-    /// A camera at an address where nobody is, so that streams come only from the test.
+    /// A camera at an address where nobody is, so that streams come only from the test. Its
+    /// segments are cut long after a whole minute, so that footage from there is one segment.
     pub async fn camera(&self) -> (CameraId, ChannelId) {
-        let camera = self
-            .rpc(
-                "camera_create",
-                json!({ "name": "Yard", "url": "rtsp://127.0.0.1:9/a" }),
-            )
-            .await;
-        let id = |name: &str| camera[name].as_str().unwrap().to_owned();
-        (id("id").parse().unwrap(), id("channel_id").parse().unwrap())
+        loop {
+            let camera = self
+                .rpc(
+                    "camera_create",
+                    json!({ "name": "Yard", "url": "rtsp://127.0.0.1:9/a" }),
+                )
+                .await;
+            let id = |name: &str| camera[name].as_str().unwrap().to_owned();
+            let channel: ChannelId = id("channel_id").parse().unwrap();
+            if Cutter::new(30_000, &channel).boundary_after(0) > 10_000 {
+                return (id("id").parse().unwrap(), channel);
+            }
+            self.rpc("camera_delete", json!({ "id": id("id") })).await;
+        }
     }
 
     /// Sends a request as it is, with the right `Host`, and takes the whole answer.

@@ -20,6 +20,8 @@ use crate::command::say;
 /// Where the footage is. Without any of these, where the recorder's settings say. Access keys
 /// come from the AWS environment or profile, never from the command line.
 #[derive(Args, Debug)]
+// Groups are named after their type, which here is that of the command as well.
+#[group(id = "rebuild")]
 pub(crate) struct Options {
     /// Make the database again from the objects in the bucket. The recorder must not run
     #[arg(long)]
