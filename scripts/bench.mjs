@@ -26,6 +26,6 @@ const live = () => {
 if (chosen[0] === 'live') live();
 else if (chosen.length > 0) bench(...chosen);
 else {
-  for (const part of ['record', 'timeline', 'clip', 'upload', 'idle']) bench(part);
+  for (const part of ['record', 'timeline', 'retention', 'clip', 'upload', 'idle']) bench(part);
   live();
 }

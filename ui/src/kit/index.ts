@@ -6,6 +6,7 @@ export { default as Calendar } from './Calendar.svelte';
 export { default as Card } from './Card.svelte';
 export { default as ConfirmDialog } from './ConfirmDialog.svelte';
 export { default as Dialog } from './Dialog.svelte';
+export { default as Disclosure } from './Disclosure.svelte';
 export { default as EmptyState } from './EmptyState.svelte';
 export { default as ErrorState } from './ErrorState.svelte';
 export { default as Field } from './Field.svelte';
