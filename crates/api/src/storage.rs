@@ -105,7 +105,7 @@ pub struct StorageSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket_days: Option<u32>,
     /// Free space on the disk below which the oldest footage is deleted early, in MB; absent is
-    /// a twentieth of the disk, 20 GB at most.
+    /// a twentieth of the disk, at most 20 GB and half of what footage and free space are together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserve_mb: Option<u32>,
     /// Age and quota may delete what still waits for its upload.

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -226,10 +226,13 @@ impl Maker {
             let Some(stdin) = child.stdin.take() else {
                 return Err(child.ended().await);
             };
-            let epoch_ms = AtomicI64::new(run.anchor.ms());
+            let fed = Fed {
+                epoch_ms: AtomicI64::new(run.anchor.ms()),
+                stands: AtomicBool::new(false),
+            };
             let end = tokio::select! {
-                end = self.feed(stdin, &mut live, &epoch_ms) => end,
-                () = self.drain(&mut child.stdout, &epoch_ms, seen) => FeedEnd::Child,
+                end = self.feed(stdin, &mut live, &fed) => end,
+                () = self.drain(&mut child.stdout, &fed, seen) => FeedEnd::Child,
             };
             match end {
                 FeedEnd::Child => return Err(child.ended().await),
@@ -252,14 +255,8 @@ impl Maker {
         std::future::pending().await
     }
 
-    /// Hands frames over until something else has to happen. `epoch_ms` is the wall time of
-    /// tick 0.
-    async fn feed(
-        &self,
-        mut stdin: ChildStdin,
-        live: &mut LiveSubscription,
-        epoch_ms: &AtomicI64,
-    ) -> FeedEnd {
+    /// Hands frames over until something else has to happen.
+    async fn feed(&self, mut stdin: ChildStdin, live: &mut LiveSubscription, fed: &Fed) -> FeedEnd {
         let mut wire = BytesMut::new();
         loop {
             let frame = match live.next().await {
@@ -268,13 +265,16 @@ impl Maker {
                 LiveItem::Removed => return FeedEnd::Removed,
                 LiveItem::Waiting => {
                     // An old picture would look like a camera that works.
+                    fed.stands.store(true, Relaxed);
                     self.show.send_replace(Shown::Nothing);
                     continue;
                 }
                 _ => continue,
             };
             let time = frame.frame.dts + i64::from(frame.frame.cts_offset);
-            epoch_ms.store(frame.wall_ms - ticks_to_ms(time), Relaxed);
+            fed.epoch_ms
+                .store(frame.wall_ms - ticks_to_ms(time), Relaxed);
+            fed.stands.store(false, Relaxed);
             let packet = Packet {
                 time,
                 flags: if frame.frame.key { Packet::KEY } else { 0 },
@@ -293,15 +293,19 @@ impl Maker {
     }
 
     /// Shows what the child makes, until it makes no more.
-    async fn drain(&self, stdout: &mut ChildStdout, epoch_ms: &AtomicI64, seen: &mut bool) {
+    async fn drain(&self, stdout: &mut ChildStdout, fed: &Fed, seen: &mut bool) {
         let mut buffer = BytesMut::new();
         loop {
             loop {
                 match Packet::take(&mut buffer, LONGEST) {
                     Ok(Some(packet)) => {
                         *seen = true;
+                        // Made of what came before the stream stood.
+                        if fed.stands.load(Relaxed) {
+                            continue;
+                        }
                         self.show.send_replace(Shown::Picture(Picture {
-                            captured_ms: epoch_ms.load(Relaxed) + ticks_to_ms(packet.time),
+                            captured_ms: fed.epoch_ms.load(Relaxed) + ticks_to_ms(packet.time),
                             jpeg: packet.data,
                         }));
                     }
@@ -319,6 +323,14 @@ impl Maker {
 
 fn ticks_to_ms(ticks: i64) -> i64 {
     ticks.saturating_mul(1000) / i64::from(VIDEO_TIMESCALE)
+}
+
+/// What a child was given, for judging what it makes.
+struct Fed {
+    /// Wall time of tick 0.
+    epoch_ms: AtomicI64,
+    /// Nothing comes at the moment.
+    stands: AtomicBool,
 }
 
 /// Why a child is fed no more.

@@ -18,17 +18,22 @@ use crate::{Nvr, states::Note};
 
 /// The reserve is this part of the disk,
 const RESERVE_PART: u64 = 20;
-/// but no more than this.
+/// but no more than this,
 const RESERVE_MOST: u64 = 20_000_000_000;
+/// nor than this part of what footage and free space are together: a disk that is full of other
+/// things is recorded on too.
+const RESERVE_SHARE: u64 = 2;
 /// Footage deleted early shows for so long.
 const EARLY_SHOWS: Duration = Duration::from_secs(600);
 
-/// Free bytes that are kept on a disk.
-pub(crate) fn reserve(chosen_mb: Option<u32>, sight: &DiskSight) -> u64 {
-    let total = sight.space.map_or(0, |s| s.1);
+/// Free bytes that are kept on a disk that holds so many bytes of footage.
+pub(crate) fn reserve(chosen_mb: Option<u32>, sight: &DiskSight, footage: u64) -> u64 {
+    let (free, total) = sight.space.unwrap_or_default();
     let wanted = match chosen_mb {
         Some(mb) => u64::from(mb) * 1_000_000,
-        None => (total / RESERVE_PART).min(RESERVE_MOST),
+        None => (total / RESERVE_PART)
+            .min(RESERVE_MOST)
+            .min(free.saturating_add(footage) / RESERVE_SHARE),
     };
     // Above where writing stops and where it goes on again, and never the whole disk.
     wanted
@@ -235,21 +240,26 @@ mod tests {
 
     #[test]
     fn the_reserve_is_a_twentieth_and_stays_above_the_floor() {
-        let of = |chosen, total, floor| {
-            reserve(
-                chosen,
-                &DiskSight {
-                    space: Some((0, total)),
-                    floor,
-                    ..DiskSight::default()
-                },
-            )
+        let shared = |chosen, free, total, footage| {
+            let floor = GB;
+            let sight = DiskSight {
+                space: Some((free, total)),
+                floor,
+                ..DiskSight::default()
+            };
+            reserve(chosen, &sight, footage)
         };
-        assert_eq!(of(None, 100 * GB, GB), 5 * GB);
-        assert_eq!(of(None, 4000 * GB, GB), 20 * GB);
-        assert_eq!(of(Some(50_000), 4000 * GB, GB), 50 * GB);
-        assert_eq!(of(Some(1), 100 * GB, GB), 3 * GB / 2);
-        assert_eq!(of(Some(2_000_000), 1000 * GB, GB), 900 * GB);
+        let of = |chosen, total| shared(chosen, 0, total, total);
+        assert_eq!(of(None, 100 * GB), 5 * GB);
+        assert_eq!(of(None, 4000 * GB), 20 * GB);
+        assert_eq!(of(Some(50_000), 4000 * GB), 50 * GB);
+        assert_eq!(of(Some(1), 100 * GB), 3 * GB / 2);
+        assert_eq!(of(Some(2_000_000), 1000 * GB), 900 * GB);
+        // Of what is left by other things, half, however much of it is recorded on already.
+        assert_eq!(shared(None, 20 * GB, 1000 * GB, 0), 10 * GB);
+        assert_eq!(shared(None, 12 * GB, 1000 * GB, 8 * GB), 10 * GB);
+        assert_eq!(shared(Some(15_000), 20 * GB, 1000 * GB, 0), 15 * GB);
+        assert_eq!(shared(None, GB, 1000 * GB, 0), 3 * GB / 2);
     }
 
     #[test]

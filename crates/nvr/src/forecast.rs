@@ -124,8 +124,9 @@ impl Nvr {
                 }
             })
             .collect();
-        let reserve = disk::reserve(asked(input.reserve_mb, settings.reserve_mb), &sight);
         let footage: u64 = held.iter().map(|h| h.local_bytes).sum();
+        let chosen = asked(input.reserve_mb, settings.reserve_mb);
+        let reserve = disk::reserve(chosen, &sight, footage);
         let room = sight.space.map(|(free, _)| {
             free.saturating_add(footage)
                 .saturating_sub(disk::aim(reserve))

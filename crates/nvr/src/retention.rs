@@ -167,8 +167,9 @@ impl Retention {
             sight.unwrap_or_default()
         };
         let mut sight = look().await;
-        let reserve = disk::reserve(settings.reserve_mb, &sight);
         let held = self.nvr.store.held().await?;
+        let footage = held.iter().map(|h| h.local_bytes).sum();
+        let reserve = disk::reserve(settings.reserve_mb, &sight, footage);
         let mut stuck = false;
         // Of a disk that is not there, or cannot be written, nothing can be deleted.
         if sight.fault.is_none() {

@@ -3,10 +3,12 @@
 //! What does not belong here: assertions. They are in `tests/`, one file per promise.
 
 mod api;
+mod film;
 mod live;
 mod process;
 pub mod wait;
 
 pub use api::{Api, Failure};
+pub use film::decode;
 pub use live::{LiveSocket, LiveUnit};
 pub use process::{Recorder, RecorderOptions, binary};

@@ -12,8 +12,8 @@ use oriel_api::{
     Camera, Clip, ClipStatus, Export, ExportStatus, ReasonCode, Snapshot, SnapshotStatus,
     StreamState, Timestamp,
 };
-use oriel_system_tests::{Api, Recorder, RecorderOptions, wait};
-use oriel_testkit::{CameraOptions, TestCamera};
+use oriel_system_tests::{Api, Recorder, RecorderOptions, decode, wait};
+use oriel_testkit::{Audio, CameraOptions, TestCamera, Video};
 use serde_json::{Value, json};
 
 /// A clip waits for its segment to be closed, on a busy machine.
@@ -49,46 +49,48 @@ fn made(api: &Api, made: &Clip) -> Clip {
 }
 
 /// Fetches a file, has every frame decoded, and gives its length in milliseconds.
-fn played(api: &Api, url: &str, folder: &Path) -> i64 {
+fn played(api: &Api, url: &str, folder: &Path, sound: &str) -> i64 {
     let path = folder.join("fetched.mp4");
     std::fs::write(&path, api.bytes(url).unwrap()).unwrap();
-    let decoded = Command::new("ffmpeg")
-        .args(["-v", "error", "-i"])
-        .arg(&path)
-        .args(["-f", "null", "-"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&decoded.stderr).into_owned();
-    assert!(decoded.status.success() && said.is_empty(), "{said}");
+    decode(&path).unwrap();
     let probed = Command::new("ffprobe")
-        .args(["-v", "error", "-show_entries", "format=duration"])
-        .args(["-of", "csv=p=0"])
+        .args(["-v", "error", "-of", "json"])
+        .args([
+            "-show_entries",
+            "format=duration:stream=codec_name,duration",
+        ])
         .arg(&path)
         .output()
         .unwrap();
-    let seconds: f64 = String::from_utf8_lossy(&probed.stdout)
-        .trim()
-        .parse()
-        .unwrap();
-    (seconds * 1000.0) as i64
+    let probed: Value = serde_json::from_slice(&probed.stdout).unwrap();
+    let seconds = |of: &Value| of["duration"].as_str().unwrap().parse::<f64>().unwrap();
+    let whole = seconds(&probed["format"]);
+    let heard = &probed["streams"][1];
+    assert_eq!(heard["codec_name"], sound, "{probed}");
+    assert!(seconds(heard) > whole - 1.0, "{probed}");
+    (whole * 1000.0) as i64
 }
 
-fn started(data: &Path, camera: &TestCamera) -> (Recorder, Camera) {
+fn started(data: &Path, camera: &TestCamera, audio: &str) -> (Recorder, Camera) {
     let recorder = Recorder::start(data, RecorderOptions::default()).unwrap();
     let api = recorder.api();
     api.settings(json!({ "segment_seconds": 5 })).unwrap();
     let added = api
         .add_camera(json!({ "name": "Front door", "url": camera.url() }))
         .unwrap();
-    api.wait_closed(added.id.as_str(), 2);
+    let channel = added.channel_id.as_ref().unwrap();
+    api.update_channel(channel.as_str(), json!({ "audio": audio }))
+        .unwrap();
+    // The first may be of the run before the setting.
+    api.wait_closed(added.id.as_str(), 4);
     (recorder, added)
 }
 
 #[test]
 fn a_clip_with_an_end_to_come_and_one_with_a_hole_play_and_pictures_are_kept() {
-    let mut camera = TestCamera::start(CameraOptions::default()).unwrap();
+    let mut camera = TestCamera::start(CameraOptions::of(Video::H264, Audio::Pcmu)).unwrap();
     let data = tempfile::tempdir().unwrap();
-    let (recorder, added) = started(data.path(), &camera);
+    let (recorder, added) = started(data.path(), &camera, "auto");
     let api = recorder.api();
 
     let begun = now();
@@ -101,7 +103,7 @@ fn a_clip_with_an_end_to_come_and_one_with_a_hole_play_and_pictures_are_kept() {
     // From the key frame before to the end that was asked for.
     assert!(start <= wanted.time_start, "{done:?}");
     assert!(end.ms() >= wanted.time_end.ms() - 200, "{done:?}");
-    let length = played(api, &done.url.unwrap(), data.path());
+    let length = played(api, &done.url.unwrap(), data.path(), "aac");
     assert!((length - (end.ms() - start.ms())).abs() < 250, "{length}");
 
     // The recorder's own picture, and one that is sent.
@@ -134,7 +136,9 @@ fn a_clip_with_an_end_to_come_and_one_with_a_hole_play_and_pictures_are_kept() {
         let now = api.camera(added.id.as_str()).ok()?;
         (now.state != StreamState::Streaming).then_some(())
     });
-    camera.restart_with(CameraOptions::default()).unwrap();
+    camera
+        .restart_with(CameraOptions::of(Video::H264, Audio::Pcmu))
+        .unwrap();
     let back = api.wait_state(added.id.as_str(), StreamState::Streaming);
     let to = wait::until("footage after the hole", || {
         let segments = api.segments(back.id.as_str()).ok()?;
@@ -145,14 +149,14 @@ fn a_clip_with_an_end_to_come_and_one_with_a_hole_play_and_pictures_are_kept() {
     assert_eq!(done.status, ClipStatus::Partial, "{done:?}");
     assert_eq!(done.gaps.len(), 1, "{done:?}");
     assert!(done.gaps[0].reason.is_some(), "{done:?}");
-    played(api, &done.url.unwrap(), data.path());
+    played(api, &done.url.unwrap(), data.path(), "aac");
 }
 
 #[test]
 fn a_clip_and_an_export_are_made_although_the_recorder_was_killed() {
-    let camera = TestCamera::start(CameraOptions::default()).unwrap();
+    let camera = TestCamera::start(CameraOptions::of(Video::H264, Audio::Mp3)).unwrap();
     let data = tempfile::tempdir().unwrap();
-    let (mut recorder, added) = started(data.path(), &camera);
+    let (mut recorder, added) = started(data.path(), &camera, "copy");
     let api = recorder.api().clone();
     let begun = now();
     let wanted = create_clip(&api, &added, begun - 5000, begun + 2000);
@@ -184,7 +188,7 @@ fn a_clip_and_an_export_are_made_although_the_recorder_was_killed() {
         }
         other => panic!("{other:?}: {done:?}"),
     }
-    played(api, &done.url.unwrap(), data.path());
+    played(api, &done.url.unwrap(), data.path(), "mp3");
 
     let path = format!("/recordings/export/{}", export.export_id);
     let done: Export = wait::within(MADE, "the export is made", || {
@@ -194,7 +198,7 @@ fn a_clip_and_an_export_are_made_although_the_recorder_was_killed() {
     assert_eq!(done.status, ExportStatus::Finished, "{done:?}");
     let part = &done.parts[0];
     assert!(part.file.starts_with("front-door-"), "{}", part.file);
-    let length = played(api, part.url.as_ref().unwrap(), data.path());
+    let length = played(api, part.url.as_ref().unwrap(), data.path(), "mp3");
     assert!(length >= 3300, "{length}");
     let manifest: Value =
         serde_json::from_slice(&api.bytes(&done.manifest_url.unwrap()).unwrap()).unwrap();

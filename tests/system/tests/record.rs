@@ -8,7 +8,7 @@
 use std::process::Command;
 
 use oriel_api::{EngineInUse, SegmentState, StreamState};
-use oriel_system_tests::{LiveSocket, LiveUnit, Recorder, RecorderOptions, wait};
+use oriel_system_tests::{LiveSocket, LiveUnit, Recorder, RecorderOptions, decode, wait};
 use oriel_testkit::{Audio, CameraOptions, TestCamera, Video};
 use serde_json::json;
 
@@ -43,20 +43,6 @@ fn counted(path: &std::path::Path) -> (u64, f64) {
             .parse()
             .unwrap(),
     )
-}
-
-fn decodes(path: &std::path::Path) {
-    let out = Command::new("ffmpeg")
-        .args(["-v", "error", "-i"])
-        .arg(path)
-        .args(["-f", "null", "-"])
-        .output()
-        .unwrap();
-    assert!(
-        out.status.success() && out.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
 }
 
 fn records(video: Video, audio: Audio, engine: &str, expected: EngineInUse, codecs: &str) {
@@ -103,7 +89,7 @@ fn records(video: Video, audio: Audio, engine: &str, expected: EngineInUse, code
         assert_eq!(bytes.len() as u64, segment.bytes);
         let path = data.path().join(format!("{i}.mp4"));
         std::fs::write(&path, bytes).unwrap();
-        decodes(&path);
+        decode(&path).unwrap();
         let (frames, seconds) = counted(&path);
         let length = (segment.end.ms() - segment.start.ms()) as f64 / 1000.0;
         assert!((seconds - length).abs() < 0.2, "{seconds} against {length}");
@@ -176,7 +162,7 @@ fn g711_becomes_aac_and_video_does_not_wait_for_it() {
     );
     let path = data.path().join("seen.mp4");
     std::fs::write(&path, api.bytes(segments[1].url.as_ref().unwrap()).unwrap()).unwrap();
-    decodes(&path);
+    decode(&path).unwrap();
     let audio = Command::new("ffprobe")
         .args([
             "-v",

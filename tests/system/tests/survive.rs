@@ -14,7 +14,7 @@ use std::{
 };
 
 use oriel_api::{SegmentState, StreamState};
-use oriel_system_tests::{Recorder, RecorderOptions, binary, wait};
+use oriel_system_tests::{Recorder, RecorderOptions, binary, decode, wait};
 use oriel_testkit::{CameraOptions, TestCamera};
 use serde_json::json;
 
@@ -122,18 +122,7 @@ fn killed_at_any_moment_it_loses_at_most_a_second() {
             "nothing is left open: {}",
             path.display()
         );
-        let out = Command::new("ffmpeg")
-            .args(["-v", "error", "-i"])
-            .arg(&path)
-            .args(["-f", "null", "-"])
-            .output()
-            .unwrap();
-        assert!(
-            out.status.success() && out.stderr.is_empty(),
-            "{}: {}",
-            path.display(),
-            String::from_utf8_lossy(&out.stderr)
-        );
+        decode(&path).unwrap();
     }
 }
 
@@ -196,17 +185,7 @@ fn check_reports_and_mends() {
         folder.join(format!("{}.mp4", later + 60_000)).exists(),
         "{text}"
     );
-    let out = Command::new("ffmpeg")
-        .args(["-v", "error", "-i"])
-        .arg(folder.join(format!("{}.mp4", later + 60_000)))
-        .args(["-f", "null", "-"])
-        .output()
-        .unwrap();
-    assert!(
-        out.stderr.is_empty(),
-        "{}",
-        String::from_utf8_lossy(&out.stderr)
-    );
+    decode(&folder.join(format!("{}.mp4", later + 60_000))).unwrap();
 
     recorder.restart().unwrap();
     let after = recorder.api().segments(&id).unwrap();

@@ -191,7 +191,7 @@ const english = {
     daysHint: 'On this disk, for cameras without a rule of their own. Empty is as long as space allows.',
     daysUnit: 'days',
     reserve: 'Free space to keep',
-    reserveHint: 'Below it the oldest footage is deleted early. Empty is automatic: a twentieth of the disk, 20 GB at most.',
+    reserveHint: 'Below it the oldest footage is deleted early. Empty is automatic: a twentieth of the disk, at most 20 GB and half of what is left by other programs.',
     bucketDays: 'Keep in the bucket',
     bucketDaysHint: 'Recordings and snapshots; clips and exports stay. Empty is for ever.',
     hold: (days: string) => `You will hold about ${days}`,
