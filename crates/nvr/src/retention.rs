@@ -536,7 +536,8 @@ impl Retention {
         }
         self.tidied = Some(Instant::now());
         for h in held {
-            let Some(end_by) = age_limit(h, settings, now).or(h.oldest) else {
+            // Where no rule speaks of age, what was lost stays said to be lost.
+            let Some(end_by) = age_limit(h, settings, now) else {
                 continue;
             };
             while self

@@ -393,6 +393,30 @@ async fn the_forecast_measures_what_was_recorded_and_thinks_along() {
 }
 
 #[tokio::test]
+async fn what_was_lost_stays_said_until_its_age_is_over() {
+    let mut s = Scene::new(50 * GB).await;
+    let door = s.channel("door").await;
+    for hours in [100, 50, 2] {
+        s.segment(&door, hours).await;
+    }
+    let store = s.r.nvr.store().clone();
+    let lost = Timestamp::from_ms(NOON - 100 * 3_600_000);
+    assert!(store.recording_missing(door.clone(), lost).await.unwrap());
+    let listed = async || {
+        let query = json!({ "channel_id": door, "start": lost, "end": Timestamp::from_ms(NOON) });
+        let page = s.r.ok("segment_list", query).await;
+        page["items"].as_array().unwrap().len()
+    };
+    assert_eq!(listed().await, 3);
+    s.retention.round_by(s.settings.clone()).await.unwrap();
+    assert_eq!(listed().await, 3);
+    s.settings.retention_days = Some(4);
+    let mut later = Retention::new(s.r.nvr.clone());
+    later.round_by(s.settings.clone()).await.unwrap();
+    assert_eq!(listed().await, 2);
+}
+
+#[tokio::test]
 async fn a_folder_without_the_known_mark_is_not_taken() {
     let s = Scene::new(50 * GB).await;
     let r = &s.r.nvr;
