@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use oriel_api::{
-    ChannelId, DiskLevel, ErrorCode, EventKind, HealthStatus, StorageSettings, Timestamp,
+    CameraId, ChannelId, DiskLevel, ErrorCode, EventKind, HealthStatus, StorageSettings, Timestamp,
     link::{DiskFault, DiskSight, NvrLink, SegmentClosed},
 };
 use oriel_store::{ChannelChange, EventSelection};
@@ -31,7 +31,10 @@ impl Scene {
         let scene = Self {
             retention: Retention::new(r.nvr.clone()),
             r,
-            settings: StorageSettings::default(),
+            settings: StorageSettings {
+                reserve_mb: Some(5000),
+                ..StorageSettings::default()
+            },
         };
         scene.disk(free);
         scene
@@ -52,7 +55,11 @@ impl Scene {
     }
 
     async fn channel(&self, name: &str) -> ChannelId {
-        self.r.camera(name, &format!("rtsp://{name}/")).await.1
+        self.camera(name).await.1
+    }
+
+    async fn camera(&self, name: &str) -> (CameraId, ChannelId) {
+        self.r.camera(name, &format!("rtsp://{name}/")).await
     }
 
     /// A segment of 1 GB that begins so many hours before now and lasts an hour.
@@ -395,7 +402,7 @@ async fn the_forecast_measures_what_was_recorded_and_thinks_along() {
 #[tokio::test]
 async fn what_was_lost_stays_said_until_its_age_is_over() {
     let mut s = Scene::new(50 * GB).await;
-    let door = s.channel("door").await;
+    let (camera, door) = s.camera("door").await;
     for hours in [100, 50, 2] {
         s.segment(&door, hours).await;
     }
@@ -403,7 +410,7 @@ async fn what_was_lost_stays_said_until_its_age_is_over() {
     let lost = Timestamp::from_ms(NOON - 100 * 3_600_000);
     assert!(store.recording_missing(door.clone(), lost).await.unwrap());
     let listed = async || {
-        let query = json!({ "channel_id": door, "start": lost, "end": Timestamp::from_ms(NOON) });
+        let query = json!({ "camera_id": camera, "start": lost, "end": Timestamp::from_ms(NOON) });
         let page = s.r.ok("segment_list", query).await;
         page["items"].as_array().unwrap().len()
     };
