@@ -28,6 +28,10 @@ export function snapshotFile(camera: string, taken: number): string {
   return fileName(`${camera} ${dayOf(taken)} ${clockTime(taken)}`, 'jpg');
 }
 
+function tell(thrown: unknown): void {
+  toast.error(errorText(asApiError(thrown)));
+}
+
 /** Takes it and tells how it went. Answers whether it was kept. */
 export async function takeSnapshot({ channel, name, taken, picture, orNow }: Wanted): Promise<boolean> {
   try {
@@ -42,13 +46,15 @@ export async function takeSnapshot({ channel, name, taken, picture, orNow }: Wan
         title: texts.snapshot.taken(name),
         alt: texts.snapshot.picture(name, clockTime(at)),
         time: clockTime(at),
-        ondownload: () => url != null && download(url, snapshotFile(name, at)),
+        ondownload: () => {
+          if (url != null) download(url, snapshotFile(name, at)).catch(tell);
+        },
         onshow: () => router.go('/snapshots', { channel }),
       },
     });
     return true;
   } catch (thrown) {
-    toast.error(errorText(asApiError(thrown)));
+    tell(thrown);
     return false;
   }
 }
