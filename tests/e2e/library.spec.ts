@@ -150,11 +150,13 @@ test.describe.serial('the library', () => {
     await expect(page.getByTestId('player')).toHaveAttribute('data-state', 'paused');
     await page.keyboard.press('s');
     await notice.getByRole('button', { name: 'Show all' }).click();
+    await expect(notice, 'the notice is not in the way of what it leads to').toHaveCount(0);
     const pictures = page.getByTestId('thumbnail');
     await expect(pictures).toHaveCount(2);
     await page.screenshot({ path: 'tests/e2e/results/snapshots.png' });
 
-    await pictures.first().click();
+    // That of playback is the older, in the full size of what was recorded.
+    await pictures.last().click();
     const dialog = page.getByRole('dialog').filter({ has: page.getByTestId('snapshot') });
     await expect.poll(() => page.getByTestId('snapshot').evaluate((img: HTMLImageElement) => img.naturalWidth)).toBe(320);
     await page.screenshot({ path: 'tests/e2e/results/snapshot-viewer.png' });

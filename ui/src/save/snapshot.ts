@@ -39,7 +39,7 @@ export async function takeSnapshot({ channel, name, taken, picture, orNow }: Wan
     const snapshot = picture === null ? await askSnapshot(channel) : await sendSnapshot(channel, taken, picture);
     const at = ms(snapshot.taken) ?? taken;
     const { url } = snapshot;
-    toast.custom(SnapshotToast, {
+    const notice = toast.custom(SnapshotToast, {
       duration: 8_000,
       componentProps: {
         src: url == null ? null : mediaUrl(url),
@@ -49,7 +49,11 @@ export async function takeSnapshot({ channel, name, taken, picture, orNow }: Wan
         ondownload: () => {
           if (url != null) download(url, snapshotFile(name, at)).catch(tell);
         },
-        onshow: () => router.go('/snapshots', { channel }),
+        onshow: () => {
+          // It would lie over what it leads to.
+          toast.dismiss(notice);
+          router.go('/snapshots', { channel });
+        },
       },
     });
     return true;
