@@ -4,9 +4,11 @@
 
 mod api;
 mod live;
+mod moto;
 mod process;
 pub mod wait;
 
 pub use api::{Api, Failure};
 pub use live::{LiveSocket, LiveUnit};
+pub use moto::Moto;
 pub use process::{Recorder, RecorderOptions, binary};
