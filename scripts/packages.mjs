@@ -15,14 +15,14 @@ const RUN = [
 
 const TEST = [
   'gstreamer1.0-tools', 'gstreamer1.0-rtsp', 'xvfb', 'xauth', 'dbus', 'dbus-x11', 'webkit2gtk-driver',
-  'chromium', 'procps', 'git', 'gnome-keyring', 'libsecret-1-0', 'ffmpeg',
+  'chromium', 'procps', 'git', 'gnome-keyring', 'libsecret-1-0', 'ffmpeg', 'python3-venv',
 ];
 
 /** Debian package names for a purpose. */
-export const debian = { start: [...BUILD, ...RUN], test: [...BUILD, ...RUN, ...TEST], bench: [...BUILD, ...RUN, ...TEST, 'python3-venv'] };
+export const debian = { start: [...BUILD, ...RUN], test: [...BUILD, ...RUN, ...TEST], bench: [...BUILD, ...RUN, ...TEST] };
 
 /** Homebrew formulae. GStreamer's formula holds the RTSP server and every plugin that is used. */
-export const homebrew = { start: ['gstreamer', 'pkgconf'], test: ['gstreamer', 'pkgconf', 'ffmpeg'], bench: ['gstreamer', 'pkgconf', 'ffmpeg', 'python'] };
+export const homebrew = { start: ['gstreamer', 'pkgconf'], test: ['gstreamer', 'pkgconf', 'ffmpeg', 'python'], bench: ['gstreamer', 'pkgconf', 'ffmpeg', 'python'] };
 
 /** Exact commands for Windows, printed when something is missing. */
 export const windows = [

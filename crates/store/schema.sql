@@ -149,6 +149,13 @@ CREATE INDEX garbage_files ON garbage (id) WHERE local = 1;
 
 CREATE INDEX garbage_stored ON garbage (id) WHERE object_key IS NOT NULL;
 
+CREATE TABLE garbage_multipart (
+  id INTEGER PRIMARY KEY,
+  object_key TEXT NOT NULL,
+  multipart TEXT NOT NULL,
+  UNIQUE (object_key, multipart)
+) STRICT;
+
 CREATE TABLE garbage_object (
   id INTEGER PRIMARY KEY,
   object_key TEXT NOT NULL UNIQUE,
@@ -315,6 +322,11 @@ CREATE TABLE stream_profile (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX stream_profile_address ON stream_profile (url) WHERE quality = 'high';
+
+CREATE TRIGGER upload_broken_off AFTER DELETE ON upload WHEN old.multipart IS NOT NULL BEGIN
+  INSERT OR IGNORE INTO garbage_multipart (object_key, multipart)
+    VALUES (old.object_key, old.multipart);
+END;
 
 CREATE TRIGGER upload_counted AFTER INSERT ON upload BEGIN
   UPDATE backlog SET waiting = waiting + 1, bytes = bytes + new.bytes;

@@ -5,7 +5,9 @@
 // A console window next to the app would be closed by its user, and the recording with it.
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
+mod downloads;
 mod exit;
+mod file_name;
 mod recorder;
 mod rpc;
 mod tray;
@@ -17,7 +19,7 @@ use orield::{Config, Signals};
 use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
 
-use crate::recorder::Recorder;
+use crate::{downloads::Downloads, recorder::Recorder};
 
 fn main() -> anyhow::Result<()> {
     // tao panics without a display, so this is decided before it is asked.
@@ -45,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .plugin(tauri_plugin_dialog::init())
         .manage(Recorder::new())
+        .manage(Downloads::default())
         .invoke_handler(tauri::generate_handler![rpc::rpc])
         .setup(move |app| {
             let handle = app.handle();

@@ -64,6 +64,14 @@ impl Recorder {
         }
     }
 
+    /// Where its media come from, once it runs.
+    pub fn base_url(&self) -> Option<tauri::Url> {
+        match &*self.stage.borrow() {
+            Stage::Running(system) => system.base_url().parse().ok(),
+            Stage::Starting | Stage::Failed(_) => None,
+        }
+    }
+
     /// Stops it in order.
     pub async fn stop(&self) {
         if let Ok(Stage::Running(system)) = timeout(START_PATIENCE, self.settled()).await {

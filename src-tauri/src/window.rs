@@ -6,11 +6,14 @@ use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindowBuilder};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons};
 
 use crate::{
+    downloads,
     exit::{Closing, on_close},
+    recorder::Recorder,
     tray, tray_host,
 };
 
-const LABEL: &str = "main";
+/// Its label.
+pub const LABEL: &str = "main";
 
 /// Makes the window, or shows it when it is there.
 pub fn open(app: &AppHandle) -> tauri::Result<()> {
@@ -18,6 +21,7 @@ pub fn open(app: &AppHandle) -> tauri::Result<()> {
         show(app);
         return Ok(());
     }
+    let handle = app.clone();
     WebviewWindowBuilder::new(app, LABEL, WebviewUrl::App("index.html".into()))
         .title("Oriel")
         .inner_size(1360.0, 860.0)
@@ -25,7 +29,11 @@ pub fn open(app: &AppHandle) -> tauri::Result<()> {
         // The page's own background, so that nothing flashes white while it loads.
         .background_color(tauri::window::Color(0x0f, 0x12, 0x16, 0xff))
         // A link that leads elsewhere must not replace the app, which has no way back.
-        .on_navigation(is_own_page)
+        .on_navigation(move |url| {
+            let base = handle.state::<Recorder>().base_url();
+            is_own_page(url) || downloads::is_download(url, base.as_ref())
+        })
+        .on_download(|webview, event| downloads::decide(&webview, event))
         .build()?;
     Ok(())
 }

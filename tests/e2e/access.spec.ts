@@ -1,22 +1,8 @@
 // Everyone can use the page: no WCAG 2 A or AA fault on any page or dialog, dark and light, and
 // nothing that opens leaves the page behind it dead.
-import AxeBuilder from '@axe-core/playwright';
+import { expectAccessible } from './axe';
 import { expect, signIn, streaming, test, type Camera, type Recorder, type TestCamera } from './recorder';
 import type { Page } from '@playwright/test';
-
-const THEMES = ['dark', 'light'] as const;
-
-/** Looks at what is shown, in both themes. */
-async function expectAccessible(page: Page, what: string): Promise<void> {
-  for (const theme of THEMES) {
-    await page.evaluate((name) => document.documentElement.setAttribute('data-theme', name), theme);
-    // Colours that fade from one theme to the other are of neither.
-    await page.evaluate(() => Promise.all(document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity).map((a) => a.finished.catch(() => undefined))));
-    const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']).analyze();
-    const told = violations.map((v) => ({ rule: v.id, where: v.nodes.map((n) => `${n.target.join(' ')}: ${n.failureSummary ?? ''}`) }));
-    expect(told, `${what}, ${theme}`).toEqual([]);
-  }
-}
 
 const addCamera = (page: Page) => page.getByRole('button', { name: 'Add camera' }).first().click();
 

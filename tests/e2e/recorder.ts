@@ -178,3 +178,28 @@ export async function streaming(recorder: Recorder, name: string, camera: TestCa
   await expect.poll(async () => (await recorder.api<Camera>('GET', `/cameras/${added.id}`)).state).toBe('streaming');
   return added;
 }
+
+/** Removes a camera; what it recorded stays. */
+export async function remove(recorder: Recorder, { id }: Camera): Promise<void> {
+  const answer = await fetch(`${recorder.base}/api/cameras/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${recorder.token}` } });
+  expect(answer.ok).toBe(true);
+}
+
+interface Stretch {
+  start: string;
+  end: string;
+}
+
+/** Waits for so many seconds of footage of a camera without a hole; gives from when to when it goes. */
+export async function footage(recorder: Recorder, camera: Camera, seconds: number): Promise<{ start: number; end: number }> {
+  let newest: Stretch | undefined;
+  const length = async (): Promise<number> => {
+    const window = `start=${new Date(Date.now() - 3_600_000).toISOString()}&end=${new Date(Date.now() + 60_000).toISOString()}`;
+    const { stretches } = await recorder.api<{ stretches: Stretch[] }>('GET', `/channels/${camera.channel_id}/timeline?${window}`);
+    newest = stretches.at(-1);
+    return newest ? (Date.parse(newest.end) - Date.parse(newest.start)) / 1000 : 0;
+  };
+  await expect.poll(length, { timeout: 80_000 }).toBeGreaterThan(seconds);
+  if (!newest) throw new Error('no footage');
+  return { start: Date.parse(newest.start), end: Date.parse(newest.end) };
+}

@@ -28,6 +28,9 @@ pub(crate) struct Wanted {
     exp: Option<i64>,
     #[serde(default)]
     sig: Option<String>,
+    /// Anything: a page saves the answer. Not signed, as it opens nothing.
+    #[serde(default)]
+    download: Option<String>,
 }
 
 /// Answers with a file or the part of it that is asked for.
@@ -70,6 +73,11 @@ pub(crate) async fn serve(
         .file
         .rsplit_once('.')
         .unwrap_or((&wanted.file, "bin"));
-    partial::download(&mut response, name, &format!(".{ending}"));
+    let ending = format!(".{ending}");
+    if wanted.download.is_some() {
+        partial::save(&mut response, name, &ending);
+    } else {
+        partial::download(&mut response, name, &ending);
+    }
     Ok(response)
 }

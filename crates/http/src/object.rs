@@ -88,7 +88,7 @@ pub(crate) async fn serve(
     let mut response = partial::answer(&method, &headers, content).await?;
     if let Some(asked) = &signature.download {
         let (name, end) = file_name(&key, asked);
-        partial::download(&mut response, name, &end);
+        partial::save(&mut response, name, &end);
     }
     Ok(response)
 }

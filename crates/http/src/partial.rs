@@ -184,6 +184,13 @@ pub(crate) fn insert(response: &mut Response, name: header::HeaderName, value: &
     }
 }
 
+/// Makes an answer one to save: whatever asked, also a window that shows what it knows, must not
+/// show it.
+pub(crate) fn save(response: &mut Response, name: &str, end: &str) {
+    download(response, name, end);
+    insert(response, header::CONTENT_TYPE, "application/octet-stream");
+}
+
 /// Makes an answer a file (RFC 6266, RFC 8187) named `<name><end>`. Names come from cameras and
 /// people, so nothing of them but letters and digits of ASCII is in the plain form; the end is
 /// ours.

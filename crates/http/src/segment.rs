@@ -30,7 +30,8 @@ pub(crate) struct Signature {
     exp: Option<i64>,
     #[serde(default)]
     sig: Option<String>,
-    /// Anything: the answer is meant for a file. Not signed, as it opens nothing.
+    /// The answer is meant for a file: `1`, or what the file is to be called. Not signed, as it
+    /// opens nothing.
     #[serde(default)]
     download: Option<String>,
 }
@@ -69,10 +70,17 @@ pub(crate) async fn serve(
         return Ok(elsewhere);
     }
     let mut response = partial::answer(&method, &headers, content).await?;
-    if signature.download.is_some() {
-        let named = site.channel_name(&channel).await.unwrap_or(camera);
-        let time = start.to_string().replace(':', "-");
-        partial::download(&mut response, &named, &format!("-{time}.mp4"));
+    match signature.download.as_deref().map(str::trim) {
+        None => {}
+        Some("" | "1") => {
+            let named = site.channel_name(&channel).await.unwrap_or(camera);
+            let time = start.to_string().replace(':', "-");
+            partial::save(&mut response, &named, &format!("-{time}.mp4"));
+        }
+        Some(asked) => {
+            let name = asked.strip_suffix(".mp4").unwrap_or(asked);
+            partial::save(&mut response, name, ".mp4");
+        }
     }
     Ok(response)
 }

@@ -102,6 +102,13 @@ async fn a_signature_opens_its_own_file_and_strangers_nothing() {
     let url = shown["parts"][0]["url"].as_str().unwrap().to_owned();
     let answer = world.raw("GET", &url, &[], b"").await;
     assert_eq!((answer.status, &answer.body[..]), (200, &b"one"[..]));
+    // As a page asks for it, to save it.
+    let saved = world
+        .raw("GET", &format!("{url}&download=1"), &[], b"")
+        .await;
+    assert_eq!((saved.status, &saved.body[..]), (200, &b"one"[..]));
+    let kind = saved.header("content-type");
+    assert_eq!(kind, Some("application/octet-stream"));
     let manifest = shown["manifest_url"].as_str().unwrap();
     assert_eq!(world.raw("GET", manifest, &[], b"").await.body, b"{}");
     let exp = url.split("exp=").nth(1).unwrap().split('&').next().unwrap();

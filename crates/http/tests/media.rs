@@ -117,6 +117,11 @@ async fn a_signed_url_opens_its_own_segment_and_nothing_else() {
     let named = file.header("content-disposition").unwrap();
     let begins = "attachment; filename=\"Yard-2026-01-01T00-00-00.000Z.mp4\"";
     assert!(named.starts_with(begins), "{named}");
+    let asked = format!("{url}&download=Break-in.mp4");
+    let asked = world.raw("GET", &asked, &[], b"").await;
+    let named = asked.header("content-disposition").unwrap();
+    let begins = "attachment; filename=\"Break_in.mp4\"";
+    assert!(named.starts_with(begins), "{named}");
     let shown = world.raw("GET", &url, &[], b"").await;
     assert_eq!(shown.header("content-disposition"), None);
     let (_, query) = url.split_once('?').unwrap();

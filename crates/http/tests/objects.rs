@@ -125,6 +125,9 @@ async fn an_address_opens_one_object_until_it_ends() {
         named.starts_with("attachment; filename=\"Break_in.mp4\""),
         "{named}"
     );
+    // Nothing shows what is to be saved.
+    let kind = saved.header("content-type");
+    assert_eq!(kind, Some("application/octet-stream"));
     let json = world.nvr.object_url(&manifest, HOUR).await.unwrap();
     assert_eq!(
         get(&json, &[]).await.header("content-type"),

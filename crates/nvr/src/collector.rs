@@ -11,7 +11,7 @@ use std::{
 };
 
 use oriel_api::{Error, Result};
-use oriel_bucket::{Bucket, BucketError, ObjectKey, Stores};
+use oriel_bucket::{Bucket, BucketError, Fault, ObjectKey, Stores, Upload};
 use oriel_task::{Attempt, Severity, Status, Supervised, supervise};
 use tokio::{
     sync::{Notify, watch},
@@ -229,6 +229,49 @@ impl Nvr {
         }
         if deleted + kept > 0 {
             info!(deleted, kept, "deleted from the bucket");
+        }
+        self.break_off().await
+    }
+
+    /// Takes back the parts of uploads that nobody will finish. Fails when the destination
+    /// cannot be used.
+    async fn break_off(&self) -> Result<()> {
+        let stores = self.options.stores.now();
+        let (mut after, mut count) = (0, 0_usize);
+        loop {
+            let page = self.store.garbage_multiparts(after, BATCH).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            for row in page {
+                // Nothing of ours can lie under a key that is none.
+                let key = ObjectKey::parse(&row.object_key).ok();
+                if let Some(key) = key.filter(|k| k.named().is_some()) {
+                    let Some(bucket) = remote(&stores, &key) else {
+                        continue;
+                    };
+                    let upload = Upload {
+                        key,
+                        id: row.multipart,
+                    };
+                    let broken_off = bucket.abort_upload(&upload);
+                    match tokio::time::timeout(PATIENCE, Box::pin(broken_off)).await {
+                        Err(_) => return Err(Error::unavailable("The bucket does not answer.")),
+                        Ok(Err(error)) if error.is_transient() => return Err(error.into()),
+                        Ok(Err(BucketError::Destination(fault))) => match fault {
+                            // Of these parts alone.
+                            Fault::Refused(_) => continue,
+                            fault => return Err(BucketError::Destination(fault).into()),
+                        },
+                        // A store that knows no such parts has none.
+                        Ok(_) => {}
+                    }
+                }
+                count += 1;
+                self.store.garbage_multiparts_gone(vec![row.id]).await?;
+            }
+        }
+        if count > 0 {
+            info!(count, "broke off uploads in parts");
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ const APPLICATION_ID: i64 = 0x4f52_494c;
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001-start.sql"),
     include_str!("../migrations/0002-storage.sql"),
+    include_str!("../migrations/0003-broken-off-uploads.sql"),
 ];
 
 /// Newest schema number this version knows.

@@ -138,7 +138,7 @@ pub(crate) const AGED_COPIES: &str = "SELECT id, start_ms, end_ms, bytes, stored
      ORDER BY stored_ms, id LIMIT ?4";
 
 /// Locked ranges of a channel, joined, in order.
-fn locks(connection: &Connection, channel: i64) -> Result<Vec<(i64, i64)>> {
+pub(crate) fn locks(connection: &Connection, channel: i64) -> Result<Vec<(i64, i64)>> {
     let mut statement = connection.prepare_cached(
         "SELECT start_ms, end_ms FROM locked_range WHERE channel = ?1 ORDER BY start_ms",
     )?;
@@ -155,7 +155,7 @@ fn locks(connection: &Connection, channel: i64) -> Result<Vec<(i64, i64)>> {
 }
 
 /// The end of the lock that a segment reaches into.
-fn locked_until(locks: &[(i64, i64)], start: i64, end: i64) -> Option<i64> {
+pub(crate) fn locked_until(locks: &[(i64, i64)], start: i64, end: i64) -> Option<i64> {
     // A segment without length is where its frame is.
     let end = end.max(start.saturating_add(1));
     let at = locks.partition_point(|l| l.1 <= start);

@@ -3,13 +3,15 @@
 //! A row is made in the transaction that makes what it is for, and goes in the transaction that
 //! notes that the destination has it. Not here: whether and when anything is uploaded.
 
+mod filling;
+
 use oriel_api::{
     ChannelId, EventKind, Timestamp,
     link::{UploadId, UploadTask},
 };
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Result, Store, channel, garbage_object, text};
+use crate::{Result, Store, StoreError, garbage_multipart, garbage_object, text};
 
 /// Kinds of events that mean that somebody or something was seen: what the policy `events`
 /// uploads around.
@@ -59,9 +61,6 @@ pub(crate) enum Of {
     ExportPart(i64),
     Manifest(i64),
 }
-
-/// Names a row of a table.
-type Make = fn(i64) -> Of;
 
 /// Whether a destination is set. Kept as a setting so that it is read in the same transaction.
 pub(crate) fn on(connection: &Connection) -> Result<bool> {
@@ -186,9 +185,6 @@ pub(crate) fn event_kept(
 pub(crate) const DUE: &str = "SELECT id, object_key, bytes, sha256, multipart, tries
      FROM upload INDEXED BY upload_order WHERE due_ms <= ?1 ORDER BY at_ms, id LIMIT ?2";
 
-pub(crate) const UNQUEUED: &str = "SELECT id, start_ms FROM recording INDEXED BY recording_local
-     WHERE channel = ?1 AND local = 1 AND start_ms > ?2 AND state = 0 ORDER BY start_ms LIMIT ?3";
-
 impl Store {
     /// Whether what is made from now on is queued. Off also empties the queue: what waited is
     /// local and nothing else.
@@ -200,166 +196,6 @@ impl Store {
                 [if uploading { "1" } else { "0" }],
             )?;
             Ok(())
-        })
-        .await
-    }
-
-    /// Takes at most `limit` uploads out of the queue while no destination is set. Gives how
-    /// many; 0 when all is done.
-    pub async fn uploads_drop_some(&self, limit: u32) -> Result<usize> {
-        self.write(move |c| {
-            if on(c)? {
-                return Ok(0);
-            }
-            c.execute(
-                "UPDATE recording SET state = 0 WHERE state = 1 AND id IN
-                   (SELECT recording FROM upload ORDER BY id LIMIT ?1)",
-                [limit],
-            )?;
-            Ok(c.execute(
-                "DELETE FROM upload WHERE id IN (SELECT id FROM upload ORDER BY id LIMIT ?1)",
-                [limit],
-            )?)
-        })
-        .await
-    }
-
-    /// Takes at most `limit` segments of a channel out of the queue when its policy is not to
-    /// upload all; those it still wants are queued again by [`Store::uploads_backfill`]. Gives
-    /// how many; 0 when all is done.
-    pub async fn uploads_withdraw_some(&self, channel: ChannelId, limit: u32) -> Result<usize> {
-        self.write(move |c| {
-            let ids = c
-                .prepare_cached(
-                    "SELECT recording.id FROM channel
-                     JOIN recording ON recording.channel = channel.id
-                     WHERE channel.public_id = ?1 AND channel.upload <> 'all'
-                       AND recording.local = 1 AND recording.state = 1 LIMIT ?2",
-                )?
-                .query_map((channel.as_str(), limit), |r| r.get::<_, i64>(0))?
-                .collect::<Result<Vec<_>, _>>()?;
-            for id in &ids {
-                c.execute("DELETE FROM upload WHERE recording = ?1", [id])?;
-                c.execute("UPDATE recording SET state = 0 WHERE id = ?1", [id])?;
-            }
-            Ok(ids.len())
-        })
-        .await
-    }
-
-    /// Queues local segments of a channel that its policy wants uploaded and that were recorded
-    /// before it did, oldest first, those that start after `after`. Gives where to go on; `None`
-    /// when all is done. Short transactions: `limit` rows at most.
-    pub async fn uploads_backfill(
-        &self,
-        channel: ChannelId,
-        after: Timestamp,
-        limit: u32,
-    ) -> Result<Option<Timestamp>> {
-        let found = self
-            .read(move |c| {
-                let Some((channel, false)) = channel::key(c, &channel)? else {
-                    return Ok(Vec::new());
-                };
-                Ok(c.prepare_cached(UNQUEUED)?
-                    .query_map((channel, after.ms(), limit), |r| Ok((r.get(0)?, r.get(1)?)))?
-                    .collect::<Result<Vec<(i64, i64)>, _>>()?)
-            })
-            .await?;
-        let next = found
-            .last()
-            .filter(|_| found.len() >= limit as usize)
-            .map(|(_, start)| Timestamp::from_ms(*start));
-        if !found.is_empty() {
-            self.write(move |c| {
-                for (id, _) in found {
-                    enqueue(c, Of::Recording(id))?;
-                }
-                Ok(())
-            })
-            .await?;
-        }
-        Ok(next)
-    }
-
-    /// Queues clips, snapshots and files of exports that were made before a destination was set,
-    /// at most `limit` of each. Gives how many.
-    pub async fn uploads_backfill_made(&self, limit: u32) -> Result<usize> {
-        self.write(move |c| {
-            if !on(c)? {
-                return Ok(0);
-            }
-            let mut queued = 0;
-            let kinds: [(&str, Make); 4] = [
-                (
-                    "clip WHERE local = 1 AND stored_ms IS NULL AND bytes IS NOT NULL
-                    AND id NOT IN (SELECT clip FROM upload WHERE clip IS NOT NULL)",
-                    Of::Clip,
-                ),
-                (
-                    "snapshot WHERE local = 1 AND stored_ms IS NULL AND bytes IS NOT NULL
-                    AND id NOT IN (SELECT snapshot FROM upload WHERE snapshot IS NOT NULL)",
-                    Of::Snapshot,
-                ),
-                (
-                    "export_part WHERE local = 1 AND stored_ms IS NULL AND bytes IS NOT NULL
-                    AND id NOT IN (SELECT export_part FROM upload WHERE export_part IS NOT NULL)",
-                    Of::ExportPart,
-                ),
-                (
-                    "export WHERE manifest_bytes IS NOT NULL AND EXISTS (SELECT 1 FROM export_part
-                    WHERE export_part.export = export.id AND local = 1 AND stored_ms IS NULL)
-                    AND id NOT IN (SELECT manifest FROM upload WHERE manifest IS NOT NULL)",
-                    Of::Manifest,
-                ),
-            ];
-            for (from, of) in kinds {
-                let ids = c
-                    .prepare(&format!("SELECT id FROM {from} LIMIT ?1"))?
-                    .query_map([limit], |r| r.get::<_, i64>(0))?
-                    .collect::<Result<Vec<_>, _>>()?;
-                for id in ids {
-                    queued += usize::from(enqueue_any(c, of(id))?);
-                }
-            }
-            Ok(queued)
-        })
-        .await
-    }
-
-    /// What is stored and has a local copy is to be uploaded again, because the destination is
-    /// another one; at most `limit` segments at a time. Gives how many; 0 when all is done. What
-    /// has no local copy stays where it is. Parts sent to the old destination are forgotten.
-    pub async fn uploads_redirect_some(&self, limit: u32, before: Timestamp) -> Result<usize> {
-        self.write(move |c| {
-            c.execute(
-                "UPDATE upload SET multipart = NULL WHERE multipart IS NOT NULL",
-                [],
-            )?;
-            for table in ["clip", "snapshot", "export_part"] {
-                c.execute(
-                    &format!(
-                        "UPDATE {table} SET stored_ms = NULL WHERE local = 1 AND stored_ms < ?1"
-                    ),
-                    [before.ms()],
-                )?;
-            }
-            let ids = c
-                .prepare_cached(
-                    "SELECT id FROM recording INDEXED BY recording_local
-                     WHERE local = 1 AND state = 2 AND stored_ms < ?2 LIMIT ?1",
-                )?
-                .query_map((limit, before.ms()), |r| r.get::<_, i64>(0))?
-                .collect::<Result<Vec<_>, _>>()?;
-            for id in &ids {
-                c.execute(
-                    "UPDATE recording SET state = 0, object_key = NULL, stored_ms = NULL
-                     WHERE id = ?1",
-                    [id],
-                )?;
-                enqueue(c, Of::Recording(*id))?;
-            }
-            Ok(ids.len())
         })
         .await
     }
@@ -422,16 +258,27 @@ impl Store {
         .await
     }
 
-    /// An upload in parts was begun, or given up.
-    pub async fn upload_parts(&self, id: UploadId, multipart: Option<String>) -> Result<()> {
-        self.write(move |c| {
-            c.execute(
-                "UPDATE upload SET multipart = ?2 WHERE id = ?1",
-                (id, multipart),
-            )?;
-            Ok(())
-        })
-        .await
+    /// An upload in parts was begun, or given up. Fails when nobody wants the object any more;
+    /// the parts are garbage then.
+    pub async fn upload_parts(
+        &self,
+        id: UploadId,
+        key: String,
+        multipart: Option<String>,
+    ) -> Result<()> {
+        let wanted = self
+            .write(move |c| {
+                let known = c.execute(
+                    "UPDATE upload SET multipart = ?2 WHERE id = ?1",
+                    (id, &multipart),
+                )? > 0;
+                if let Some(multipart) = multipart.filter(|_| !known) {
+                    garbage_multipart::add(c, &key, &multipart)?;
+                }
+                Ok(known)
+            })
+            .await?;
+        wanted.then_some(()).ok_or(StoreError::NoSuch("upload"))
     }
 
     /// An upload did not work and is due again at this moment.
@@ -466,6 +313,11 @@ impl Store {
         ours: bool,
     ) -> Result<Arrived> {
         self.write(move |c| {
+            if ours {
+                // Its parts are the object now.
+                c.prepare_cached("UPDATE upload SET multipart = NULL WHERE object_key = ?1")?
+                    .execute([&key])?;
+            }
             let arrived = arrive(c, &key, bytes, sha256, at)?;
             if arrived == Arrived::Unknown && ours {
                 garbage_object::add(c, &key, false, true)?;

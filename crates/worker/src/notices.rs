@@ -1,16 +1,10 @@
 //! Carries the bucket's own notices to the nvr. They say what the uploader says too; either alone
 //! is enough. Not here: reading the messages (`bucket::notices`) and what they mean.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use oriel_api::{NoticesStatus, link::UploadQueue};
-use oriel_bucket::{NoticeError, NoticeQueue, SharedStores};
+use oriel_bucket::{NoticeError, NoticeQueue, SharedStores, Stores};
 use oriel_task::{Attempt, Severity, Status, Supervised, supervise};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,24 +12,10 @@ use tokio_util::sync::CancellationToken;
 struct Notices {
     stores: SharedStores,
     uploads: Arc<dyn UploadQueue>,
-    counts: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    received: AtomicU64,
-    ignored: AtomicU64,
-}
-
-impl Counts {
-    fn status(&self, on: bool, error: Option<String>) -> NoticesStatus {
-        NoticesStatus {
-            on,
-            received: self.received.load(Relaxed),
-            ignored: self.ignored.load(Relaxed),
-            error,
-        }
-    }
+    received: u64,
+    ignored: u64,
+    /// Why the last question to the queue failed.
+    error: Option<String>,
 }
 
 pub(crate) fn spawn(
@@ -46,7 +26,9 @@ pub(crate) fn spawn(
     let notices = Notices {
         stores: stores.clone(),
         uploads,
-        counts: Arc::default(),
+        received: 0,
+        ignored: 0,
+        error: None,
     };
     let (status, _) = watch::channel(Status::Stopped);
     let nudge = Arc::new(Notify::new());
@@ -64,8 +46,17 @@ pub(crate) fn spawn(
 }
 
 impl Notices {
-    /// Until the settings change or the queue fails.
-    async fn carry(&self, queue: &NoticeQueue) -> Result<(), NoticeError> {
+    fn tell(&self, on: bool) {
+        self.uploads.notices_changed(NoticesStatus {
+            on,
+            received: self.received,
+            ignored: self.ignored,
+            error: self.error.clone(),
+        });
+    }
+
+    /// Until the queue fails.
+    async fn carry(&mut self, queue: &NoticeQueue) -> Result<(), NoticeError> {
         loop {
             let messages = queue.receive().await?;
             let (mut read, mut refused) = (Vec::new(), false);
@@ -85,20 +76,28 @@ impl Notices {
                     }
                 }
                 if kept {
-                    let taken = message.notices.len() as u64;
-                    self.counts.received.fetch_add(taken, Relaxed);
-                    self.counts.ignored.fetch_add(ignored, Relaxed);
+                    self.received += message.notices.len() as u64;
+                    self.ignored += ignored;
                     read.push(message);
                 } else {
                     refused = true;
                 }
             }
             queue.done(&read).await?;
-            self.uploads.notices_changed(self.counts.status(true, None));
+            self.error = None;
+            self.tell(true);
             if refused {
                 return Err(NoticeError::Fault);
             }
         }
+    }
+}
+
+fn same(one: &Option<NoticeQueue>, other: &Option<NoticeQueue>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is(other),
+        (None, None) => true,
+        _ => false,
     }
 }
 
@@ -108,26 +107,30 @@ impl Supervised for Notices {
     async fn run_once(&mut self, cancel: CancellationToken) -> Attempt<NoticeError> {
         let begun = Instant::now();
         let mut changed = self.stores.subscribe();
-        let queue = self.stores.now().notices.clone();
-        let result = match queue {
-            None => {
-                self.uploads
-                    .notices_changed(self.counts.status(false, None));
-                tokio::select! {
-                    () = cancel.cancelled() => {}
-                    _ = changed.changed() => {}
+        // Other settings are no end of it: without a queue there is nothing to say.
+        let result = loop {
+            let queue = changed.borrow_and_update().notices.clone();
+            let carrying = async {
+                self.tell(queue.is_some());
+                match &queue {
+                    Some(queue) => self.carry(queue).await,
+                    None => std::future::pending().await,
                 }
-                Ok(())
+            };
+            // A question cut off may take messages with it for half a minute.
+            let other = async {
+                let other = |stores: &Arc<Stores>| !same(&stores.notices, &queue);
+                changed.wait_for(other).await.is_ok()
+            };
+            tokio::select! {
+                () = cancel.cancelled() => break Ok(()),
+                true = other => self.error = None,
+                result = carrying => break result,
             }
-            Some(queue) => tokio::select! {
-                () = cancel.cancelled() => Ok(()),
-                _ = changed.changed() => Ok(()),
-                result = self.carry(&queue) => result,
-            },
         };
         if let Err(error) = &result {
-            let status = self.counts.status(true, Some(error.to_string()));
-            self.uploads.notices_changed(status);
+            self.error = Some(error.to_string());
+            self.tell(true);
         }
         Attempt {
             result,

@@ -5,10 +5,12 @@
 mod api;
 mod film;
 mod live;
+mod moto;
 mod process;
 pub mod wait;
 
 pub use api::{Api, Failure};
 pub use film::decode;
 pub use live::{LiveSocket, LiveUnit};
+pub use moto::Moto;
 pub use process::{Recorder, RecorderOptions, binary};

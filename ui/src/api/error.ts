@@ -60,3 +60,15 @@ export function asApiError(thrown: unknown): ApiError {
   }
   return readError(thrown) ?? new ApiError('internal', thrown instanceof Error ? thrown.message : String(thrown));
 }
+
+/** Why an answer over HTTP is a refusal. */
+export async function refusalOf(response: Response): Promise<ApiError> {
+  let body: unknown;
+  try {
+    body = await response.json();
+  } catch {
+    body = undefined;
+  }
+  const error = typeof body === 'object' && body !== null && 'error' in body ? readError(body.error) : undefined;
+  return error ?? new ApiError(response.status === 401 ? 'unauthenticated' : 'internal', `The recorder answered ${response.status}.`);
+}

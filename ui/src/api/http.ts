@@ -1,6 +1,6 @@
 // Operations over HTTP, signed in by a session cookie. Every write carries the CSRF token.
 
-import { ApiError, readError } from './error';
+import { ApiError, refusalOf } from './error';
 import { routes, type OperationName } from './routes';
 import type { Transport } from './call';
 
@@ -36,17 +36,6 @@ export function requestOf(op: OperationName, input: Fields): HttpRequest {
   return { method, path, body: JSON.stringify(Object.fromEntries(given)) };
 }
 
-async function failure(response: Response): Promise<ApiError> {
-  let body: unknown;
-  try {
-    body = await response.json();
-  } catch {
-    body = undefined;
-  }
-  const error = typeof body === 'object' && body !== null && 'error' in body ? readError(body.error) : undefined;
-  return error ?? new ApiError(response.status === 401 ? 'unauthenticated' : 'internal', `The recorder answered ${response.status}.`);
-}
-
 /** Who the recorder thinks we are. */
 export interface Session {
   signed_in: boolean;
@@ -74,7 +63,7 @@ export class HttpTransport implements Transport {
   async session(): Promise<boolean> {
     const response = await this.#send('/api/session', { method: 'GET', headers: { Accept: 'application/json' } });
     if (response.status === 401) return false;
-    if (!response.ok) throw await failure(response);
+    if (!response.ok) throw await refusalOf(response);
     const session = (await response.json()) as Session;
     this.#csrf = session.csrf ?? undefined;
     return session.signed_in;
@@ -88,7 +77,7 @@ export class HttpTransport implements Transport {
       response = await this.#operation(request, signal);
     }
     if (!response.ok) {
-      const error = await failure(response);
+      const error = await refusalOf(response);
       if (error.code === 'unauthenticated') this.#signedOut();
       throw error;
     }

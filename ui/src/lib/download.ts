@@ -1,15 +1,12 @@
-// Getting a file out of the page: what the browser downloads, and addresses for other people.
+// Getting a file out of the page: the browser saves it, or the window of the desktop app does.
 
+import { ApiError, refusalOf } from '../api/error';
 import { mediaUrl } from '../shell';
 
-/**
- * The address to save a file from. The recorder's own answer as attachments when asked; those of
- * a bucket are signed as they are and must stay so.
- */
-export function downloadHref(url: string): string {
+/** The address to save a file from: the recorder then answers with an attachment of that name. */
+export function downloadHref(url: string, name: string): string {
   const address = new URL(mediaUrl(url));
-  if (!address.pathname.startsWith('/api/')) return address.href;
-  address.searchParams.set('download', '1');
+  address.searchParams.set('download', name);
   return address.href;
 }
 
@@ -19,15 +16,37 @@ export function fileName(name: string, ending: string): string {
   return `${plain.replace(/[. ]+$/, '').slice(0, 120) || 'oriel'}.${ending}`;
 }
 
-/** Saves a file. The page stays where it is, whatever answers. */
-export function download(url: string, name: string): void {
-  const anchor = document.createElement('a');
-  anchor.href = downloadHref(url);
-  anchor.download = name;
-  anchor.rel = 'noopener';
-  // A bucket may show the file instead of saving it: then in a tab of its own.
-  if (new URL(anchor.href).origin !== new URL(mediaUrl('/')).origin) anchor.target = '_blank';
-  document.body.append(anchor);
-  anchor.click();
-  anchor.remove();
+export interface DownloadParts {
+  fetch: typeof fetch;
+  click: (href: string, name: string) => void;
+}
+
+const real: DownloadParts = {
+  fetch: (...args) => globalThis.fetch(...args),
+  click(href, name) {
+    const anchor = document.createElement('a');
+    anchor.href = href;
+    anchor.download = name;
+    anchor.rel = 'noopener';
+    document.body.append(anchor);
+    anchor.click();
+    anchor.remove();
+  },
+};
+
+/**
+ * Saves a file of the recorder. Throws ApiError when there is none to save: a refusal must be told
+ * here, and must not fill the window instead of the page.
+ */
+export async function download(url: string, name: string, parts = real): Promise<void> {
+  const href = downloadHref(url, name);
+  let answer: Response;
+  try {
+    answer = await parts.fetch(href, { headers: { Range: 'bytes=0-0' }, cache: 'no-store' });
+  } catch (thrown) {
+    throw new ApiError('unreachable', 'The recorder does not answer.', String(thrown));
+  }
+  if (!answer.ok) throw await refusalOf(answer);
+  await answer.body?.cancel();
+  parts.click(href, name);
 }

@@ -55,6 +55,11 @@ const english = {
     yesterday: 'Yesterday',
     now: 'Now',
   },
+  downloads: {
+    saving: (name: string) => `Saving ${name}`,
+    saved: (folder: string, name: string) => `Saved in ${folder}: ${name}`,
+    failed: (folder: string, name: string) => `${name} could not be saved in ${folder}. Check the space there and that the folder can be written to.`,
+  },
   signIn: {
     title: 'Sign in to Oriel',
     text: 'This recorder opens with a one-time link. There is no password to guess or to leak.',

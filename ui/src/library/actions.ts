@@ -54,7 +54,7 @@ export function downloadClip(list: Paged<Clip>, clip: Clip): Promise<boolean> {
   return done(async () => {
     const fresh = await call('clip_get', { id: clip.clip_id });
     list.put(fresh);
-    if (fresh.url != null) download(fresh.url, fileName(fresh.name, 'mp4'));
+    if (fresh.url != null) await download(fresh.url, fileName(fresh.name, 'mp4'));
   });
 }
 
@@ -74,7 +74,7 @@ export function downloadSnapshot(list: Paged<Snapshot>, snapshot: Snapshot, file
   return done(async () => {
     const fresh = await call('snapshot_get', { id: snapshot.snapshot_id });
     list.put(fresh);
-    if (fresh.url != null) download(fresh.url, file);
+    if (fresh.url != null) await download(fresh.url, file);
   });
 }
 
@@ -103,6 +103,6 @@ export function downloadExport(list: Paged<Export>, job: Export, urlOf: (fresh: 
     const fresh = await call('export_get', { id: job.export_id });
     list.put(fresh);
     const url = urlOf(fresh);
-    if (url != null) download(url, file);
+    if (url != null) await download(url, file);
   });
 }

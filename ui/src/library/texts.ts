@@ -9,7 +9,7 @@ const english = {
   all: 'All cameras',
   removed: 'Removed camera',
   older: 'Show older',
-  percent: (share: number) => `${Math.floor(share * 100)} %`,
+  percent: (share: number) => `${Math.floor(share * 100)}\u00a0%`,
   unknownReason: 'Reason not known',
   download: 'Download',
   actionsOf: (name: string) => `More actions for ${name}`,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Segment } from '../api/types';
 import {
-  aheadTarget, afterRefusal, answerOf, arranged, downloadOf, families, isDoubled, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
+  aheadTarget, afterRefusal, answerOf, arranged, families, isDoubled, isHeld, isH265, jumpTo, merged, nextStart, partAfter, partAt,
   previousStart, secondsAhead, toParts, trimTo, type Part,
 } from './stitch';
 
@@ -78,10 +78,6 @@ it('leaves out what a decoder refuses twice, and comes to the end of the damage'
   expect(afterRefusal({ at: 25_000, times: 1 }, 25_000, parts).to).toBe(30_000);
   expect(afterRefusal(once.refused, 20_000, parts).to).toBe(20_000);
   expect(afterRefusal({ at: 88_000, times: 1 }, 88_000, parts).to).toBe(92_000);
-});
-
-it('asks for a file to be saved under its signature', () => {
-  expect(downloadOf('http://x/a/1.mp4?exp=1&sig=b-_')).toBe('http://x/a/1.mp4?exp=1&sig=b-_&download=1');
 });
 
 describe('merged', () => {

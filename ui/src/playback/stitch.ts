@@ -95,13 +95,6 @@ function remainder(part: Part, taken: readonly Span[]): Span | null {
   }
 }
 
-/** Address that saves a part as a file: a webview follows a link to another origin otherwise. */
-export function downloadOf(url: string): string {
-  const saved = new URL(url);
-  saved.searchParams.set('download', '1');
-  return saved.href;
-}
-
 /** Whether two runs hold a moment. */
 export function isDoubled(parts: readonly Part[], ms: number): boolean {
   const there = parts.filter((p) => p.url !== null && ms >= p.start && ms < p.end - OVERLAP_MS);

@@ -28,6 +28,10 @@ export function snapshotFile(camera: string, taken: number): string {
   return fileName(`${camera} ${dayOf(taken)} ${clockTime(taken)}`, 'jpg');
 }
 
+function tell(thrown: unknown): void {
+  toast.error(errorText(asApiError(thrown)));
+}
+
 /** Takes it and tells how it went. Answers whether it was kept. */
 export async function takeSnapshot({ channel, name, taken, picture, orNow }: Wanted): Promise<boolean> {
   try {
@@ -35,20 +39,26 @@ export async function takeSnapshot({ channel, name, taken, picture, orNow }: Wan
     const snapshot = picture === null ? await askSnapshot(channel) : await sendSnapshot(channel, taken, picture);
     const at = ms(snapshot.taken) ?? taken;
     const { url } = snapshot;
-    toast.custom(SnapshotToast, {
+    const notice = toast.custom(SnapshotToast, {
       duration: 8_000,
       componentProps: {
         src: url == null ? null : mediaUrl(url),
         title: texts.snapshot.taken(name),
         alt: texts.snapshot.picture(name, clockTime(at)),
         time: clockTime(at),
-        ondownload: () => url != null && download(url, snapshotFile(name, at)),
-        onshow: () => router.go('/snapshots', { channel }),
+        ondownload: () => {
+          if (url != null) download(url, snapshotFile(name, at)).catch(tell);
+        },
+        onshow: () => {
+          // It would lie over what it leads to.
+          toast.dismiss(notice);
+          router.go('/snapshots', { channel });
+        },
       },
     });
     return true;
   } catch (thrown) {
-    toast.error(errorText(asApiError(thrown)));
+    tell(thrown);
     return false;
   }
 }

@@ -37,14 +37,11 @@ export async function sendSnapshot(channel: string, taken: number, picture: Blob
 }
 
 async function put(url: string, headers: Readonly<Record<string, string>> | undefined, picture: Blob, parts: TakeParts): Promise<void> {
+  const all = new Headers({ 'Content-Type': 'image/jpeg' });
+  for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
   let response: Response;
   try {
-    response = await parts.fetch(mediaUrl(url), {
-      method: 'PUT',
-      body: picture,
-      credentials: 'omit',
-      headers: { 'Content-Type': 'image/jpeg', ...headers },
-    });
+    response = await parts.fetch(mediaUrl(url), { method: 'PUT', body: picture, credentials: 'omit', headers: all });
   } catch {
     throw new ApiError('unavailable', texts.snapshot.unsent);
   }

@@ -2,10 +2,11 @@
 // from its loopback server.
 
 import { invoke } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
 import { ApiError } from '../api/error';
 import type { Transport } from '../api/call';
 import type { SystemInfo } from '../api/types';
-import type { Shell } from './index';
+import type { DownloadReport, Shell } from './index';
 
 const transport: Transport = {
   call(op, input, signal) {
@@ -26,5 +27,6 @@ export function desktop(): Shell {
     transport,
     mediaBase: async () => ((await transport.call('system_get', {})) as SystemInfo).media_base,
     session: () => Promise.resolve(true),
+    downloads: (told) => void listen<DownloadReport>('download', ({ payload }) => told(payload)),
   };
 }

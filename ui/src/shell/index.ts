@@ -3,6 +3,16 @@
 
 import { useTransport, type Transport } from '../api/call';
 
+/** How a file that the surrounding saves is getting on. */
+export interface DownloadReport {
+  /** The same from its start to its end. */
+  number: number;
+  state: 'started' | 'saved' | 'failed';
+  name: string;
+  /** Name of the folder it goes to. */
+  folder: string;
+}
+
 /** What a surrounding has to bring. */
 export interface Shell {
   /** Whether this is the desktop window. */
@@ -12,9 +22,12 @@ export interface Shell {
   readonly mediaBase: () => Promise<string>;
   /** Whether somebody is signed in. */
   readonly session: () => Promise<boolean>;
+  /** Follows the files that are saved, where nothing else tells of them. */
+  readonly downloads?: (told: (report: DownloadReport) => void) => void;
 }
 
 let current: Shell | undefined;
+let told: ((report: DownloadReport) => void) | undefined;
 let base = typeof location === 'undefined' ? '' : location.origin;
 
 /** Whether the page runs in the desktop window. */
@@ -30,10 +43,16 @@ export async function start(signedOut: () => void): Promise<boolean> {
   if (current === undefined) {
     current = isDesktop() ? (await import('./desktop')).desktop() : (await import('./web')).web(signedOut);
     useTransport(current.transport);
+    current.downloads?.((report) => told?.(report));
   }
   const signedIn = await current.session();
   if (signedIn) base = await current.mediaBase();
   return signedIn;
+}
+
+/** Tells of the files that the surrounding saves. */
+export function followDownloads(tell: (report: DownloadReport) => void): void {
+  told = tell;
 }
 
 /** A server path such as `/api/recordings/…` as an absolute address to load from. */

@@ -59,8 +59,9 @@ pub trait UploadQueue: Send + Sync {
     async fn uploads_wait(&self) -> bool;
     /// When the next upload that waits for a later try is due.
     async fn uploads_next(&self) -> Result<Option<Timestamp>>;
-    /// An upload in parts was begun, or given up (`None`).
-    async fn upload_parts(&self, id: UploadId, multipart: Option<String>) -> Result<()>;
+    /// An upload in parts was begun, or given up (`None`). Fails when nobody wants the object any
+    /// more.
+    async fn upload_parts(&self, task: &UploadTask, multipart: Option<String>) -> Result<()>;
     /// The store has it.
     async fn upload_done(&self, id: UploadId, done: UploadDone) -> Result<()>;
     /// It did not work and is to be tried again, not before this moment.

@@ -1,6 +1,6 @@
 //! The queue itself: long polls, and taking away what was read.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_sqs::{
     Client,
@@ -74,9 +74,11 @@ pub struct NoticeMessage {
     receipt: String,
 }
 
-/// A queue of notices.
+/// A queue of notices. Cheap to clone.
 #[derive(Clone)]
-pub struct NoticeQueue {
+pub struct NoticeQueue(Arc<Opened>);
+
+struct Opened {
     client: Client,
     queue: Url,
     watched: Vec<Watched>,
@@ -86,8 +88,8 @@ pub struct NoticeQueue {
 impl std::fmt::Debug for NoticeQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("NoticeQueue")
-            .field("queue", &self.queue.as_str())
-            .field("watched", &self.watched)
+            .field("queue", &self.0.queue.as_str())
+            .field("watched", &self.0.watched)
             .finish_non_exhaustive()
     }
 }
@@ -147,19 +149,25 @@ impl NoticeQueue {
                 config.set_credentials_provider(shared.credentials_provider());
             }
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Opened {
             client: Client::from_conf(config.build()),
             queue,
             watched: settings.watched,
-        })
+        })))
+    }
+
+    /// Whether both were opened together.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Waits up to 20 s for messages and gives at most ten.
     pub async fn receive(&self) -> Result<Vec<NoticeMessage>, NoticeError> {
         let call = self
+            .0
             .client
             .receive_message()
-            .queue_url(self.queue.as_str())
+            .queue_url(self.0.queue.as_str())
             .wait_time_seconds(POLL)
             .max_number_of_messages(BATCH)
             .send();
@@ -171,7 +179,7 @@ impl NoticeQueue {
         Ok(messages
             .into_iter()
             .filter_map(|message| {
-                let read = read(message.body.as_deref().unwrap_or_default(), &self.watched);
+                let read = read(message.body.as_deref().unwrap_or_default(), &self.0.watched);
                 Some(NoticeMessage {
                     notices: read.notices,
                     ignored: read.ignored,
@@ -186,9 +194,10 @@ impl NoticeQueue {
     pub async fn done(&self, messages: &[NoticeMessage]) -> Result<(), NoticeError> {
         for batch in messages.chunks(10) {
             let mut call = self
+                .0
                 .client
                 .delete_message_batch()
-                .queue_url(self.queue.as_str());
+                .queue_url(self.0.queue.as_str());
             for (number, message) in batch.iter().enumerate() {
                 let entry = DeleteMessageBatchRequestEntry::builder()
                     .id(number.to_string())

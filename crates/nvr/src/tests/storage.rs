@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use oriel_api::link::{UploadQueue, UploadTask};
+use oriel_bucket::{BucketError, ObjectKey};
 use oriel_secrets::SecretStore;
 use serde_json::{Value, json};
 
@@ -211,4 +213,37 @@ async fn a_destination_that_is_away_is_said_and_taken_when_it_is_back() {
         stores.remote.is_some() && stores.remote_error.is_none()
     })
     .await;
+}
+
+#[tokio::test]
+async fn parts_that_nobody_will_join_are_taken_back() {
+    let (data, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let r = recorder(data.path(), &[root.path()]).await;
+    let folder = json!({ "destination": "folder", "folder": root.path() });
+    r.ok("storage_update", folder).await;
+    let stores = r.nvr.options.stores.now();
+    let key: ObjectKey = "recordings/abcdefghjk23/2026/11/21/1795251599999-30000.mp4"
+        .parse()
+        .unwrap();
+    let bucket = stores.remote_of(&key.named().unwrap()).unwrap();
+    let upload = bucket.begin_upload(&key, None).await.unwrap();
+    assert_eq!(bucket.list_parts(&upload).await, Ok(Vec::new()));
+    let task = UploadTask {
+        id: 1,
+        key: key.to_string(),
+        bytes: 1,
+        sha256: None,
+        multipart: None,
+        tries: 0,
+    };
+    // No such row: it went while the store was asked to begin.
+    let kept = r.nvr.upload_parts(&task, Some(upload.id.clone())).await;
+    assert!(kept.is_err());
+    until("the collector has been there", || async {
+        let left = r.nvr.store.garbage_multiparts(0, 9).await.unwrap();
+        left.is_empty()
+    })
+    .await;
+    let parts = bucket.list_parts(&upload).await;
+    assert_eq!(parts, Err(BucketError::NotFound));
 }

@@ -166,8 +166,13 @@ impl UploadQueue for Nvr {
         Ok(self.store.uploads_next().await?)
     }
 
-    async fn upload_parts(&self, id: UploadId, multipart: Option<String>) -> Result<()> {
-        Ok(self.store.upload_parts(id, multipart).await?)
+    async fn upload_parts(&self, task: &UploadTask, multipart: Option<String>) -> Result<()> {
+        let (id, key) = (task.id, task.key.clone());
+        let kept = self.store.upload_parts(id, key, multipart).await;
+        if kept.is_err() {
+            self.bucket_garbage.notify_one();
+        }
+        Ok(kept?)
     }
 
     async fn upload_done(&self, id: UploadId, done: UploadDone) -> Result<()> {
@@ -195,6 +200,8 @@ impl UploadQueue for Nvr {
     async fn upload_impossible(&self, id: UploadId, reason: String, gone: bool) -> Result<()> {
         let lost = self.store.upload_impossible(id, gone).await?;
         self.uploads.landed(id);
+        // Parts of it may be there.
+        self.bucket_garbage.notify_one();
         if let Some(lost) = lost {
             warn!(key = lost.key, reason, "cannot be uploaded");
             self.write_event(

@@ -16,6 +16,7 @@ use crate::Nvr;
 
 /// Rows of a transaction.
 const BATCH: u32 = 200;
+const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Viewers are told at most so often.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// Which destination the stored rows are at.
@@ -63,17 +64,22 @@ impl Filler {
             store.setting_set(QUEUED_FOR, String::new()).await?;
             return Ok(());
         };
+        let since = settings.bucket_days.map(|days| {
+            let age = i64::from(days) * DAY_MS;
+            Timestamp::from_ms(self.nvr.clock_now().ms().saturating_sub(age))
+        });
         let before = store.setting(STORED_AT).await?;
         if before.as_deref() != Some(&*place) {
             if before.is_some() {
                 let now = self.nvr.clock_now();
-                while !cancel.is_cancelled() && store.uploads_redirect_some(BATCH, now).await? > 0 {
-                }
+                while !cancel.is_cancelled()
+                    && store.uploads_redirect_some(BATCH, now, since).await? > 0
+                {}
             }
             store.setting_set(STORED_AT, place.clone()).await?;
         }
         let channels = store.channels().await?;
-        let mut wanted = place;
+        let mut wanted = format!("{place} days={:?}", settings.bucket_days);
         for channel in &channels {
             wanted.push_str(&format!(" {}={:?}", channel.id, channel.upload));
         }
@@ -81,7 +87,7 @@ impl Filler {
         if store.setting(QUEUED_FOR).await?.as_deref() == Some(&*wanted) {
             return Ok(());
         }
-        while !cancel.is_cancelled() && store.uploads_backfill_made(BATCH).await? > 0 {
+        while !cancel.is_cancelled() && store.uploads_backfill_made(since, BATCH).await? > 0 {
             self.nvr.uploads.wake();
         }
         for channel in channels {
@@ -96,13 +102,15 @@ impl Filler {
                 && !cancel.is_cancelled()
             {
                 after = store
-                    .uploads_backfill(channel.id.clone(), from, BATCH)
+                    .uploads_backfill(channel.id.clone(), from, since, BATCH)
                     .await?;
                 self.nvr.uploads.wake();
             }
         }
         if !cancel.is_cancelled() {
             store.setting_set(QUEUED_FOR, wanted).await?;
+            // What was withdrawn may have left parts.
+            self.nvr.bucket_garbage.notify_one();
         }
         Ok(())
     }

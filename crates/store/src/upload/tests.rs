@@ -4,7 +4,7 @@
 use oriel_api::{EventKind, UploadPolicy};
 
 use super::*;
-use crate::{ChannelChange, NewEvent, tests::Temporary};
+use crate::{ChannelChange, NewEvent, NewSnapshot, ProtectionRow, tests::Temporary};
 
 const SUM: [u8; 32] = [7; 32];
 
@@ -162,7 +162,10 @@ async fn what_was_there_before_is_queued_in_batches_and_dropped_when_switched_of
     }
     assert!(starts(&t).await.is_empty());
     t.store.uploading_set(true).await.unwrap();
-    let backfill = |after| t.store.uploads_backfill(channel.clone(), at(after), 2);
+    let backfill = |after| {
+        t.store
+            .uploads_backfill(channel.clone(), at(after), None, 2)
+    };
     assert_eq!(backfill(-1).await.unwrap(), Some(at(30_000)));
     assert_eq!(starts(&t).await, [0, 30_000]);
     assert_eq!(backfill(30_000).await.unwrap(), Some(at(90_000)));
@@ -189,9 +192,27 @@ async fn another_destination_gets_what_is_still_here() {
     for task in due(&t, 0).await {
         arrived(&t, &task.key, 1000, true).await;
     }
-    assert_eq!(t.store.uploads_redirect_some(2, at(100)).await.unwrap(), 2);
-    assert_eq!(t.store.uploads_redirect_some(2, at(100)).await.unwrap(), 1);
-    assert_eq!(t.store.uploads_redirect_some(2, at(100)).await.unwrap(), 0);
+    assert_eq!(
+        t.store
+            .uploads_redirect_some(2, at(100), None)
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        t.store
+            .uploads_redirect_some(2, at(100), None)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        t.store
+            .uploads_redirect_some(2, at(100), None)
+            .await
+            .unwrap(),
+        0
+    );
     assert_eq!(starts(&t).await, [0, 30_000, 60_000]);
 }
 
@@ -217,4 +238,123 @@ async fn one_that_can_never_be_made_goes_and_says_whose_it_was() {
         (damaged.state, damaged.local),
         (oriel_api::SegmentState::Local, true)
     );
+}
+
+#[tokio::test]
+async fn what_the_bucket_would_not_keep_is_not_queued_again() {
+    let t = Temporary::new().await;
+    let (_, channel) = t.camera("Door", "rtsp://door/1").await;
+    for n in 0..6 {
+        t.segment(&channel, n * 30_000, (n + 1) * 30_000).await;
+    }
+    t.store
+        .protection_insert(
+            channel.clone(),
+            ProtectionRow {
+                id: 0,
+                start: at(35_000),
+                end: at(40_000),
+                note: String::new(),
+                created: at(0),
+            },
+        )
+        .await
+        .unwrap();
+    t.store.uploading_set(true).await.unwrap();
+    let since = Some(at(120_000));
+    let mut after = Some(at(-1));
+    while let Some(from) = after {
+        let filled = t.store.uploads_backfill(channel.clone(), from, since, 2);
+        after = filled.await.unwrap();
+    }
+    // Neither what has just reached the age nor what is older, but what is locked.
+    assert_eq!(starts(&t).await, [30_000, 120_000, 150_000]);
+    for task in due(&t, 0).await {
+        arrived(&t, &task.key, 1000, true).await;
+    }
+    // A day later, at another destination.
+    let since = Some(at(150_000));
+    let redirected = t.store.uploads_redirect_some(9, at(100), since);
+    assert_eq!(redirected.await.unwrap(), 3);
+    assert_eq!(starts(&t).await, [30_000, 150_000]);
+    let old = t.store.recording(channel, at(120_000)).await.unwrap();
+    assert_eq!(old.unwrap().state, oriel_api::SegmentState::Local);
+}
+
+#[tokio::test]
+async fn pictures_that_the_bucket_would_not_keep_are_not_queued_again() {
+    let t = Temporary::new().await;
+    let (_, channel) = t.camera("Door", "rtsp://door/1").await;
+    for (n, taken) in [(1, 1000), (2, 2000), (3, 3000)] {
+        let id = oriel_api::SnapshotId::from_random([n; 12]);
+        let new = NewSnapshot {
+            id: id.clone(),
+            channel: channel.clone(),
+            taken: at(taken),
+            source: oriel_api::SnapshotSource::Agent,
+            at: at(9),
+        };
+        t.store.snapshot_insert(new).await.unwrap();
+        t.store.snapshot_stored(id, 9, SUM).await.unwrap();
+    }
+    t.store.uploading_set(true).await.unwrap();
+    let since = Some(at(2000));
+    let queued = t.store.uploads_backfill_made(since, 9).await.unwrap();
+    assert_eq!((queued, due(&t, 0).await.len()), (1, 1));
+    let more = t.store.uploads_backfill_made(since, 1).await.unwrap();
+    assert_eq!(more, 0);
+    let all = t.store.uploads_backfill_made(None, 9).await.unwrap();
+    assert_eq!((all, due(&t, 0).await.len()), (2, 3));
+}
+
+async fn broken_off(t: &Temporary) -> Vec<(String, String)> {
+    let rows = t.store.garbage_multiparts(0, 9).await.unwrap();
+    rows.into_iter()
+        .map(|r| (r.object_key, r.multipart))
+        .collect()
+}
+
+/// A queued upload of which parts have been sent.
+async fn begun(t: &Temporary, channel: &ChannelId, start: i64, name: &str) -> UploadTask {
+    t.segment(channel, start, start + 30_000).await;
+    let task = due(t, 0).await.remove(0);
+    let parts = t
+        .store
+        .upload_parts(task.id, task.key.clone(), Some(name.into()));
+    parts.await.unwrap();
+    task
+}
+
+#[tokio::test]
+async fn parts_of_an_upload_that_is_not_wanted_any_more_are_garbage() {
+    let (t, channel) = recorder(UploadPolicy::All).await;
+    let task = begun(&t, &channel, 0, "one").await;
+    assert!(broken_off(&t).await.is_empty());
+    policy_of(&t, &channel, UploadPolicy::None).await;
+    let withdrawn = t.store.uploads_withdraw_some(channel.clone(), 9);
+    assert_eq!(withdrawn.await.unwrap(), 1);
+    let expected = [(task.key.clone(), "one".to_owned())];
+    assert_eq!(broken_off(&t).await, expected);
+    let row = t.store.garbage_multiparts(0, 9).await.unwrap().remove(0);
+    t.store.garbage_multiparts_gone(vec![row.id]).await.unwrap();
+    assert!(broken_off(&t).await.is_empty());
+    // The row may go while the store is asked to begin.
+    let late = t
+        .store
+        .upload_parts(task.id, task.key.clone(), Some("two".into()));
+    assert!(late.await.is_err());
+    assert_eq!(broken_off(&t).await, [(task.key, "two".to_owned())]);
+}
+
+#[tokio::test]
+async fn parts_of_an_upload_whose_footage_is_deleted_are_garbage_and_those_of_a_done_one_not() {
+    let (t, channel) = recorder(UploadPolicy::All).await;
+    let task = begun(&t, &channel, 0, "one").await;
+    let row = t.store.recording(channel.clone(), at(0)).await.unwrap();
+    t.store.retire(vec![row.unwrap().id], true).await.unwrap();
+    assert_eq!(broken_off(&t).await, [(task.key, "one".to_owned())]);
+    let other = begun(&t, &channel, 60_000, "two").await;
+    arrived(&t, &other.key, 1000, true).await;
+    assert!(due(&t, 0).await.is_empty());
+    assert_eq!(broken_off(&t).await.len(), 1);
 }

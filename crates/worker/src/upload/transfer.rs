@@ -231,10 +231,7 @@ impl Transfer {
         }
         let upload = area.begin_upload(key, options.content_type).await?;
         // Kept before the first byte is sent, so that no parts are left that nobody knows of.
-        let kept = self
-            .tools
-            .queue
-            .upload_parts(task.id, Some(upload.id.clone()));
+        let kept = self.tools.queue.upload_parts(task, Some(upload.id.clone()));
         if kept.await.is_err() {
             let _ = area.abort_upload(&upload).await;
             return Err(BucketError::Local(ErrorKind::Other));
