@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(named(".bashrc"), "bashrc");
         assert_eq!(named("..."), "oriel");
         assert_eq!(named(""), "oriel");
-        assert_eq!(named(" . .mp4"), "mp4");
+        assert_eq!(named(" . .mp4"), "oriel.mp4");
         assert_eq!(named("dots. . .mp4"), "dots.mp4");
     }
 

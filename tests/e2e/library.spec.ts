@@ -162,9 +162,12 @@ test.describe.serial('the library', () => {
     await page.screenshot({ path: 'tests/e2e/results/snapshot-viewer.png' });
     const shown = await saved(page, () => dialog.getByRole('button', { name: 'Download' }).click());
     expect(shown.bytes.subarray(0, 3)).toEqual(Buffer.from([0xff, 0xd8, 0xff]));
+    // The next one is shown, until none is left.
     for (const left of [1, 0]) {
+      await expect(dialog).toBeVisible();
       await page.keyboard.press('Delete');
       await page.getByRole('button', { name: 'Delete snapshot' }).click();
+      await expect(page.getByRole('button', { name: 'Delete snapshot' })).toHaveCount(0);
       await expect(pictures).toHaveCount(left);
     }
     await expect(page.getByRole('heading', { name: 'No snapshots of this camera' })).toBeVisible();

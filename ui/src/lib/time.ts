@@ -103,7 +103,7 @@ export function fromLocalField(text: string, zone = localZone()): number | undef
 
 /** Day and time, short, in the viewer's language. */
 export function dateTime(time: number, zone = localZone(), locale?: string): string {
-  return format(time, zone, 'dateTime', { dateStyle: 'medium', timeStyle: 'medium' }, locale);
+  return format(time, zone, 'dateTime', { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' }, locale);
 }
 
 /** `2 h 5 min`, `3 min 4 s`, `12 s`: the two largest parts. */
