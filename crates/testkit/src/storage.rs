@@ -40,6 +40,10 @@ pub enum Fault {
     Down,
     /// What is sent to it goes through at so many bytes a second on each connection.
     Slow(u32),
+    /// What it sends goes through at so many bytes a second on each connection.
+    SlowAnswers(u32),
+    /// It does not copy inside itself.
+    NoCopies,
     /// Every request is refused with this status and S3 code.
     Refuse(u16, &'static str),
     /// So many of a hundred requests are answered with 500.
@@ -135,6 +139,20 @@ impl TestStorage {
     /// `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Storage settings that lead here, with all keys below `site/`.
+    pub fn settings(&self) -> serde_json::Value {
+        serde_json::json!({
+            "destination": "s3",
+            "endpoint": self.endpoint(),
+            "bucket": Self::BUCKET,
+            "prefix": "site",
+            "addressing": "path",
+            "credentials": "keys",
+            "key_id": Self::KEY_ID,
+            "secret": Self::SECRET,
+        })
     }
 
     /// From now on it fails like this.
@@ -244,7 +262,26 @@ async fn carry(socket: TcpStream, shared: Arc<Shared>, service: S3Service) {
         }
     };
     // The server may be done before its answer has gone out.
-    let down = async { tokio::join!(serving, tokio::io::copy(&mut from_server, &mut to_client)) };
+    let answers = async {
+        let mut chunk = vec![0; 16 * 1024];
+        loop {
+            let rate = match *shared.fault.borrow() {
+                Fault::SlowAnswers(rate) => Some(rate),
+                _ => None,
+            };
+            let limit = rate.map_or(chunk.len(), |r| (r as usize / 10).clamp(1, chunk.len()));
+            let read = from_server.read(&mut chunk[..limit]).await?;
+            if read == 0 {
+                return io::Result::Ok(());
+            }
+            if rate.is_some() {
+                shared.once_more(u32::MAX);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            to_client.write_all(&chunk[..read]).await?;
+        }
+    };
+    let down = async { tokio::join!(serving, answers) };
     let mut watching = shared.fault.subscribe();
     tokio::select! {
         _ = up => {}
@@ -271,6 +308,9 @@ async fn answer(
     let fault = shared.fault.borrow().clone();
     let refused = match fault {
         Fault::Refuse(status, code) => Some(refusal(status, code)),
+        Fault::NoCopies if request.headers().contains_key("x-amz-copy-source") => {
+            Some(refusal(501, "NotImplemented"))
+        }
         Fault::Random { seed, percent } if shared.drawn(seed, percent) => {
             Some(refusal(500, "InternalError"))
         }

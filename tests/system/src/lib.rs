@@ -13,4 +13,4 @@ pub use api::{Api, Failure};
 pub use film::decode;
 pub use live::{LiveSocket, LiveUnit};
 pub use moto::Moto;
-pub use process::{Recorder, RecorderOptions, binary};
+pub use process::{Recorder, RecorderOptions, binary, small_disks};

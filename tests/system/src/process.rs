@@ -59,6 +59,26 @@ pub struct RecorderOptions {
     pub env: Vec<(String, String)>,
     /// Program to run instead of the debug build.
     pub program: Option<PathBuf>,
+    /// Recordings go to a disk of their own, of so many MB: one in memory that only this program
+    /// sees. It is empty again after a restart. See [`small_disks`].
+    pub disk_mb: Option<u32>,
+}
+
+/// Whether this system lets a program have a disk of its own: Linux with user namespaces, or with
+/// the right to mount.
+pub fn small_disks() -> bool {
+    apart().is_some()
+}
+
+/// What runs a program with mounts of its own.
+fn apart() -> Option<&'static str> {
+    ["-rm", "-m"].into_iter().find(|how| {
+        let tried = Command::new("unshare")
+            .args([how, "sh", "-c", "mount -t tmpfs tmpfs /mnt"])
+            .stderr(Stdio::null())
+            .status();
+        tried.is_ok_and(|s| s.success())
+    })
 }
 
 /// A running `orield serve`. Dropping it kills it.
@@ -99,6 +119,18 @@ impl Recorder {
     /// Its data folder.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// Its folder of recordings, wherever that is mounted.
+    pub fn recordings(&self) -> PathBuf {
+        let folder = self.data.join("recordings");
+        match (self.options.disk_mb, folder.strip_prefix("/")) {
+            (Some(_), Ok(inside)) => Path::new("/proc")
+                .join(self.pid().to_string())
+                .join("root")
+                .join(inside),
+            _ => folder,
+        }
     }
 
     /// `127.0.0.1:PORT`.
@@ -177,7 +209,23 @@ fn launch(data: &Path, address: &str, options: &RecorderOptions) -> Result<(Chil
         .append(true)
         .open(data.join("test.log"))?;
     let program = options.program.clone().unwrap_or_else(|| binary("orield"));
-    let mut command = Command::new(&program);
+    let mut command = match options.disk_mb {
+        None => Command::new(&program),
+        Some(mb) => {
+            let folder = data.join("recordings");
+            std::fs::create_dir_all(&folder)?;
+            let mut command = Command::new("unshare");
+            command
+                .arg(apart().context("no disk of its own")?)
+                .args(["sh", "-c"])
+                .arg(format!(
+                    "mount -t tmpfs -o size={mb}m tmpfs \"$0\" && exec \"$@\""
+                ))
+                .arg(&folder)
+                .arg(&program);
+            command
+        }
+    };
     command
         .args(["serve", "--listen", address, "--data"])
         .arg(data);

@@ -6,88 +6,20 @@
     reason = "a test stops where something is not as it should be"
 )]
 
-use std::{fs, path::Path, time::Duration};
+mod scene;
 
-use oriel_api::{EventKind, Segment, SegmentState, Storage, StreamState, UploadState};
-use oriel_system_tests::{Api, Recorder, RecorderOptions, wait};
+use std::fs;
+
+use oriel_api::{EventKind, SegmentState, UploadState};
+use oriel_system_tests::{Recorder, RecorderOptions, wait};
 use oriel_testkit::{
     CameraOptions, TestCamera,
     storage::{Fault, TestStorage},
 };
-use serde_json::{Value, json};
-
-/// A retry may stand at the end of its ladder.
-const PATIENCE: Duration = Duration::from_secs(150);
-
-fn destination(storage: &TestStorage) -> Value {
-    json!({
-        "destination": "s3",
-        "endpoint": storage.endpoint(),
-        "bucket": TestStorage::BUCKET,
-        "prefix": "site",
-        "addressing": "path",
-        "credentials": "keys",
-        "key_id": TestStorage::KEY_ID,
-        "secret": TestStorage::SECRET,
-    })
-}
-
-struct Scene {
-    camera: TestCamera,
-    storage: TestStorage,
-    recorder: Recorder,
-    id: String,
-    channel: String,
-    _folders: (tempfile::TempDir, tempfile::TempDir),
-}
+use scene::{PATIENCE, Scene};
+use serde_json::json;
 
 impl Scene {
-    fn new() -> Self {
-        let camera = TestCamera::start(CameraOptions::default()).unwrap();
-        let (data, bucket) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let storage = TestStorage::start(bucket.path()).unwrap();
-        let recorder = Recorder::start(data.path(), RecorderOptions::default()).unwrap();
-        let api = recorder.api();
-        api.settings(json!({ "segment_seconds": 5 })).unwrap();
-        api.update_storage(destination(&storage)).unwrap();
-        let added = api
-            .add_camera(json!({ "name": "Door", "url": camera.url() }))
-            .unwrap();
-        Self {
-            id: added.id.to_string(),
-            channel: added.channel_id.unwrap().to_string(),
-            camera,
-            storage,
-            recorder,
-            _folders: (data, bucket),
-        }
-    }
-
-    fn api(&self) -> &Api {
-        self.recorder.api()
-    }
-
-    fn count(&self, state: SegmentState) -> usize {
-        let all = self.api().segments(&self.id).unwrap_or_default();
-        all.iter().filter(|s| s.state == state).count()
-    }
-
-    /// So many more segments than now are in the storage.
-    #[track_caller]
-    fn wait_stored(&self, more: usize) {
-        let wanted = self.count(SegmentState::Stored) + more;
-        wait::within(PATIENCE, &format!("{wanted} segments are stored"), || {
-            (self.count(SegmentState::Stored) >= wanted).then_some(())
-        });
-    }
-
-    #[track_caller]
-    fn wait_status(&self, what: &str, is: impl Fn(&Storage) -> bool) -> Storage {
-        wait::within(PATIENCE, what, || {
-            self.api().storage().ok().filter(|s| is(s))
-        })
-    }
-
     /// A person's fault: told, kept, and over when it is put right and tried again.
     fn stops_and_tells(&self, fault: Fault, words: &str) {
         let events = |kind| self.api().count_events(kind).unwrap();
@@ -115,53 +47,11 @@ impl Scene {
         });
         self.wait_stored(1);
     }
-
-    /// Nothing waits any more, and what is stored is what was recorded. Gives all segments.
-    fn all_is_there_once(&mut self) -> Vec<Segment> {
-        self.camera.kill().unwrap();
-        let segments = wait::within(PATIENCE, "the camera is gone and nothing waits", || {
-            let gone = self.api().camera(&self.id).ok()?.state != StreamState::Streaming;
-            let waiting = self.api().storage().ok()?.uploads.waiting;
-            let all = self.api().segments(&self.id).ok()?;
-            let over =
-                |s: &Segment| matches!(s.state, SegmentState::Stored | SegmentState::Missing);
-            (gone && waiting == 0 && all.iter().all(over)).then_some(all)
-        });
-        let folder = self.recorder.data().join("recordings").join(&self.channel);
-        let mut objects = self.storage.objects().unwrap();
-        objects.retain(|key, _| key.starts_with("site/recordings/"));
-        for segment in &segments {
-            if segment.state == SegmentState::Missing {
-                continue;
-            }
-            let start = segment.start.ms();
-            let mine = |key: &str| {
-                key.starts_with(&format!("site/recordings/{}/", self.channel))
-                    && key.contains(&format!("/{start}-"))
-            };
-            let keys: Vec<String> = objects.keys().filter(|k| mine(k)).cloned().collect();
-            assert_eq!(keys.len(), 1, "{segment:?}: {keys:?}");
-            let stored = objects.remove(&keys[0]).unwrap();
-            same(&stored, &folder.join(format!("{start}.mp4")));
-        }
-        assert!(objects.is_empty(), "nobody's: {objects:?}");
-        segments
-    }
-}
-
-fn same(stored: &Path, local: &Path) {
-    let (stored, local) = (fs::read(stored).unwrap(), fs::read(local).unwrap());
-    assert!(
-        stored == local,
-        "{} and {} bytes",
-        stored.len(),
-        local.len()
-    );
 }
 
 #[test]
 fn every_fault_of_the_storage_loses_nothing() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::new(RecorderOptions::default());
     scene.wait_stored(1);
 
     scene.storage.fail(Fault::Random {
@@ -237,11 +127,14 @@ fn every_fault_of_the_storage_loses_nothing() {
         .iter()
         .find(|g| g.start.ms() <= middle && middle < g.end.ms());
     assert!(gap.is_some_and(|g| g.reason.is_some()), "{:?}", line.gaps);
+    // No queue of notices was set, and none is spoken of.
+    let log = scene.recorder.log();
+    assert!(!log.contains("notices"), "{log}");
 }
 
 #[test]
 fn killed_while_it_uploads_it_loses_and_doubles_nothing() {
-    let mut scene = Scene::new();
+    let mut scene = Scene::new(RecorderOptions::default());
     scene.wait_stored(1);
     for _ in 0..2 {
         scene.storage.fail(Fault::Slow(20_000));
@@ -278,7 +171,7 @@ fn footage_from_before_there_was_a_storage_follows() {
     let id = added.id.to_string();
     let before = api.wait_closed(&id, 2);
     assert!(storage.objects().unwrap().is_empty());
-    api.update_storage(destination(&storage)).unwrap();
+    api.update_storage(storage.settings()).unwrap();
     wait::within(PATIENCE, "the older footage is stored", || {
         let all = api.segments(&id).ok()?;
         before

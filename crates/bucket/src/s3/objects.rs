@@ -348,35 +348,43 @@ impl S3Bucket {
             .delete(delete);
         let feature = Feature::Request;
         match quick(async { call.send().await.map_err(failed(feature)) }).await {
-            Ok(answer) => Ok(answer
-                .errors()
-                .iter()
-                .filter_map(|e| {
-                    let key = names.get(e.key()?)?;
-                    let code = e.code().unwrap_or_default();
+            Ok(answer) => {
+                let mut left = Vec::new();
+                for error in answer.errors() {
+                    let Some(key) = error.key().and_then(|k| names.get(k)) else {
+                        // One of ours is still there, and which one cannot be known.
+                        return Ok(self.delete_each(keys).await);
+                    };
+                    let code = error.code().unwrap_or_default();
                     match super::answer::of_answer(500, code, feature, || None) {
-                        BucketError::NotFound => None,
-                        error => Some(((*key).clone(), error)),
+                        BucketError::NotFound => {}
+                        error => left.push(((*key).clone(), error)),
                     }
-                })
-                .collect()),
+                }
+                Ok(left)
+            }
             // Some services have no such request, others want another sum with it.
             Err(
                 BucketError::Unsupported(_)
                 | BucketError::NotFound
                 | BucketError::Corrupt
                 | BucketError::Destination(crate::Fault::Refused(_)),
-            ) => Ok(futures::stream::iter(keys.to_vec())
-                .map(|key| async move {
-                    let result = self.delete(&key).await;
-                    (key, result)
-                })
-                .buffer_unordered(8)
-                .filter_map(|(key, result)| async { result.err().map(|e| (key, e)) })
-                .collect()
-                .await),
+            ) => Ok(self.delete_each(keys).await),
             Err(e) => Err(e),
         }
+    }
+
+    /// Deletes one by one. Gives those that are still there.
+    async fn delete_each(&self, keys: &[ObjectKey]) -> Vec<(ObjectKey, BucketError)> {
+        futures::stream::iter(keys.to_vec())
+            .map(|key| async move {
+                let result = self.delete(&key).await;
+                (key, result)
+            })
+            .buffer_unordered(8)
+            .filter_map(|(key, result)| async { result.err().map(|e| (key, e)) })
+            .collect()
+            .await
     }
 
     pub(crate) async fn copy_from(

@@ -279,6 +279,41 @@ async fn many_are_deleted_one_by_one_where_there_is_no_other_way() {
 }
 
 #[tokio::test]
+async fn what_a_store_says_it_did_not_delete_is_not_deleted_whatever_its_reason() {
+    let server = S3::start().await;
+    let bucket = server.bucket().await;
+    let keys: Vec<_> = (0..4).map(|n| key(&format!("a/{n}"))).collect();
+    for k in &keys {
+        bucket.put_bytes(k, "x", None).await.unwrap();
+    }
+    let say = |errors: &str| Do::Say(format!("<DeleteResult>{errors}</DeleteResult>"));
+    let told = say(
+        "<Error><Key>Site-A/a/1</Key><Code>NobodyKnowsThis</Code></Error>\
+         <Error><Key>Site-A/a/2</Key><Code>NoSuchKey</Code></Error>\
+         <Error><Key>Site-A/a/3</Key></Error>",
+    );
+    server.rule(move |_| told.clone());
+    let left = bucket.delete_many(&keys).await.unwrap();
+    let left: Vec<_> = left.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(left, [key("a/1"), key("a/3")]);
+    // Which one it means cannot be known: each is asked for alone.
+    for nameless in [
+        "<Error><Code>AccessDenied</Code></Error>",
+        "<Error><Key>a%2F1</Key><Code>AccessDenied</Code></Error>",
+    ] {
+        let told = say(nameless);
+        server.rule(move |asked| match asked.method.as_str() {
+            "POST" => told.clone(),
+            _ if asked.is("DELETE", "a/1") => Do::Refuse(403, "AccessDenied"),
+            _ => Do::Right,
+        });
+        let left = bucket.delete_many(&keys).await.unwrap();
+        let denied = BucketError::Destination(Fault::AccessDenied);
+        assert_eq!(left, [(key("a/1"), denied)], "{nameless}");
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_never_answers_is_given_up() {
     let server = S3::start().await;
     let bucket = server.bucket().await;

@@ -31,6 +31,8 @@ pub enum Do {
     Right,
     /// Refuse with this status and S3 code.
     Refuse(u16, &'static str),
+    /// Succeed with these words, and do nothing.
+    Say(String),
     /// Refuse, with a clock an hour behind.
     RefuseLate,
     /// Keep to itself what it knows of SHA-256.
@@ -199,6 +201,10 @@ async fn misbehave(
             // All of it is read first, so that the answer is heard.
             let _ = request.into_body().collect().await;
             return refusal(*status, code);
+        }
+        Do::Say(words) => {
+            let _ = request.into_body().collect().await;
+            return text(200, words.clone());
         }
         Do::RefuseLate => {
             let mut answer = refusal(403, "RequestTimeTooSkewed");
