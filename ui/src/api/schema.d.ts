@@ -1992,7 +1992,7 @@ export interface components {
             /**
              * Format: uint32
              * @description Free space on the disk below which the oldest footage is deleted early, in MB; absent is
-             *     a twentieth of the disk, 20 GB at most.
+             *     a twentieth of the disk, at most 20 GB and half of what footage and free space are together.
              */
             reserve_mb?: number | null;
             /**
