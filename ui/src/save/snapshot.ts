@@ -1,6 +1,6 @@
 // One press: a snapshot is taken, kept, and told with its picture.
 
-import { asApiError, ApiError } from '../api/error';
+import { asApiError } from '../api/error';
 import { toast } from '../kit';
 import { download, fileName } from '../lib/download';
 import { router } from '../lib/router.svelte';
@@ -8,19 +8,12 @@ import { errorText } from '../lib/texts';
 import { clockTime, dayOf, ms } from '../lib/time';
 import { mediaUrl } from '../shell';
 import SnapshotToast from './SnapshotToast.svelte';
-import { askSnapshot, sendSnapshot } from './take';
+import { keepSnapshot, type Picture } from './take';
 import { texts } from './texts';
 
-export interface Wanted {
-  channel: string;
+export interface Wanted extends Picture {
   /** Name of the camera. */
   name: string;
-  /** The moment the picture shows, milliseconds since 1970. */
-  taken: number;
-  /** What is shown; null when it cannot be read. */
-  picture: Blob | null;
-  /** Whether the recorder may take one of now instead: not when the moment is past. */
-  orNow: boolean;
 }
 
 /** The name of its file. */
@@ -33,11 +26,11 @@ function tell(thrown: unknown): void {
 }
 
 /** Takes it and tells how it went. Answers whether it was kept. */
-export async function takeSnapshot({ channel, name, taken, picture, orNow }: Wanted): Promise<boolean> {
+export async function takeSnapshot({ name, ...wanted }: Wanted): Promise<boolean> {
+  const { channel } = wanted;
   try {
-    if (picture === null && !orNow) throw new ApiError('precondition_failed', texts.snapshot.unreadable);
-    const snapshot = picture === null ? await askSnapshot(channel) : await sendSnapshot(channel, taken, picture);
-    const at = ms(snapshot.taken) ?? taken;
+    const snapshot = await keepSnapshot(wanted);
+    const at = ms(snapshot.taken) ?? wanted.taken;
     const { url } = snapshot;
     const notice = toast.custom(SnapshotToast, {
       duration: 8_000,

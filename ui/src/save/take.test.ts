@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { useTransport } from '../api/call';
 import { ApiError } from '../api/error';
 import type { OperationName } from '../api/routes';
-import { askSnapshot, sendSnapshot, type TakeParts } from './take';
+import { askSnapshot, keepSnapshot, sendSnapshot, type TakeParts } from './take';
 import { texts } from './texts';
 
 vi.mock('../shell', () => ({ mediaUrl: (path: string) => new URL(path, 'http://recorder:8642').href }));
@@ -86,5 +86,33 @@ describe('a picture of the recorder', () => {
     answers.snapshot_create = [{ ...base, status: 'pending' }];
     answers.snapshot_get = Array.from({ length: 1000 }, () => ({ ...base, status: 'pending' }));
     await expect(askSnapshot('cccccccccccc', parts)).rejects.toThrow(texts.snapshot.late);
+  });
+});
+
+describe('the best picture of a moment', () => {
+  const shown = { channel: 'cccccccccccc', taken: Date.parse(base.taken), picture, orNow: true };
+  const sources = (): unknown[] => asked.filter(([op]) => op === 'snapshot_create').map(([, input]) => input.source);
+  it('is what is shown', async () => {
+    await keepSnapshot(shown, parts);
+    expect(sources()).toEqual(['client']);
+  });
+  it("is the recorder's when what is shown is small or cannot be read", async () => {
+    const larger = { ...base, source: 'agent', status: 'stored' };
+    answers.snapshot_create = [larger, larger];
+    await keepSnapshot({ ...shown, small: true }, parts);
+    await keepSnapshot({ ...shown, picture: null }, parts);
+    expect(sources()).toEqual(['agent', 'agent']);
+    expect(sent).toEqual([]);
+  });
+  it('is the small one when the recorder has none', async () => {
+    answers.snapshot_create?.unshift(new ApiError('unavailable', 'no picture'));
+    const snapshot = await keepSnapshot({ ...shown, small: true }, parts);
+    expect(sources()).toEqual(['agent', 'client']);
+    expect(snapshot.status).toBe('stored');
+  });
+  it('is never one of now when the moment is past', async () => {
+    await expect(keepSnapshot({ ...shown, picture: null, orNow: false }, parts)).rejects.toThrow(texts.snapshot.unreadable);
+    await keepSnapshot({ ...shown, small: true, orNow: false }, parts);
+    expect(sources()).toEqual(['client']);
   });
 });

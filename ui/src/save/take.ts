@@ -22,6 +22,30 @@ const real: TakeParts = {
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
 
+/** A picture that is to be kept. */
+export interface Picture {
+  channel: string;
+  /** The moment it shows, milliseconds since 1970. */
+  taken: number;
+  /** What is shown; null when it cannot be read. */
+  picture: Blob | null;
+  /** Whether the recorder may take one of now instead: not when the moment is past. */
+  orNow: boolean;
+  /** What is shown is smaller than what the camera can send. */
+  small?: boolean;
+}
+
+/** Keeps the best picture there is of a moment. Throws ApiError. */
+export async function keepSnapshot({ channel, taken, picture, orNow, small = false }: Picture, parts = real): Promise<Snapshot> {
+  if (picture === null) {
+    if (!orNow) throw new ApiError('precondition_failed', texts.snapshot.unreadable);
+    return askSnapshot(channel, parts);
+  }
+  // A small picture is better than none.
+  const larger = small && orNow ? await askSnapshot(channel, parts).catch(() => null) : null;
+  return larger ?? sendSnapshot(channel, taken, picture, parts);
+}
+
 /** Keeps a picture of this page. Throws ApiError; nothing half-made is left behind then. */
 export async function sendSnapshot(channel: string, taken: number, picture: Blob, parts = real): Promise<Snapshot> {
   if (picture.size > LARGEST_BYTES) throw new ApiError('invalid_argument', texts.snapshot.tooLarge);
