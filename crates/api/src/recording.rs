@@ -77,7 +77,7 @@ pub struct Recording {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentQuery {
-    /// Camera.
+    /// Camera, or a channel without a camera.
     pub camera_id: CameraId,
     /// Window start.
     pub start: Timestamp,

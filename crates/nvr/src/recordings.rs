@@ -134,8 +134,7 @@ impl Nvr {
     }
 
     pub(crate) async fn list_segments(&self, input: SegmentQuery) -> Result<Page<Segment>> {
-        let camera = self.camera_row(&input.camera_id).await?;
-        let Some(channel) = camera.channel else {
+        let Some(channel) = self.footage_of(&input.camera_id).await?.0 else {
             Range::checked(input.start, input.end)?;
             return Ok(Page::all(Vec::new()));
         };
@@ -254,8 +253,8 @@ impl Nvr {
         })
     }
 
-    /// Where a segment's bytes are. `owner` is the `{camera_id}` of the path, a camera's id or that of a channel without a camera; `name` is
-    /// checked to be `<digits>.mp4`. Who opens it with a signature passes [`Caller::owner`]; what
+    /// Where a segment's bytes are. `owner` is the `{camera_id}` of the path, a camera's id or
+    /// that of a channel without a camera; `name` is checked to be `<digits>.mp4`. Who opens it with a signature passes [`Caller::owner`]; what
     /// a caller may not see does not exist for it.
     pub async fn segment_location(
         &self,

@@ -17,6 +17,21 @@ impl Nvr {
             .ok_or_else(|| Error::not_found("There is no such camera."))
     }
 
+    /// The channel whose footage goes by this id, and its name: that of a camera, or a channel
+    /// without a camera by its own id.
+    pub(crate) async fn footage_of(&self, id: &CameraId) -> Result<(Option<ChannelId>, String)> {
+        if let Some(row) = self.store.camera(id.clone()).await? {
+            return Ok((row.channel, row.name));
+        }
+        let channel: ChannelId = id.as_str().parse()?;
+        self.store
+            .channel(channel)
+            .await?
+            .filter(|row| row.camera.is_none())
+            .map(|row| (Some(row.id), row.name))
+            .ok_or_else(|| Error::not_found("There is no such camera."))
+    }
+
     /// The last that was reported, else what the agent says when asked.
     fn status(&self, camera: &CameraId, quality: Quality) -> Option<StreamStatus> {
         let reported = self.states().status(camera, quality);

@@ -1795,7 +1795,7 @@ export interface components {
              * @default null
              */
             after: string | null;
-            /** @description Camera. */
+            /** @description Camera, or a channel without a camera. */
             camera_id: components["schemas"]["CameraId"];
             /** @description Window end. */
             end: components["schemas"]["Timestamp"];

@@ -164,18 +164,11 @@ impl Nvr {
     /// A camera with the right to export it, or a channel without a camera under its own id, as
     /// in the address of a segment: its channel and its name.
     async fn exported(&self, caller: &Caller, camera: &CameraId) -> Result<(ChannelId, String)> {
-        let none = || Error::not_found("There is no such camera.");
-        let found = match self.store.camera(camera.clone()).await? {
-            Some(row) => row.channel.map(|channel| (channel, row.name)),
-            None => {
-                let channel: ChannelId = camera.as_str().parse()?;
-                let row = self.store.channel(channel).await?;
-                row.filter(|r| r.camera.is_none()).map(|r| (r.id, r.name))
-            }
-        };
-        found
-            .filter(|(channel, _)| caller.sees(Permission::RecordingsExport, channel))
-            .ok_or_else(none)
+        let (channel, name) = self.footage_of(camera).await?;
+        channel
+            .filter(|channel| caller.sees(Permission::RecordingsExport, channel))
+            .map(|channel| (channel, name))
+            .ok_or_else(|| Error::not_found("There is no such camera."))
     }
 
     pub(crate) async fn create_export(

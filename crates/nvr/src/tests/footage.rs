@@ -142,6 +142,24 @@ async fn segments_come_in_pages_with_addresses_that_open_them() {
 }
 
 #[tokio::test]
+async fn footage_of_a_camera_that_is_gone_plays_by_its_channel() {
+    let (r, camera, channel) = recorded(3).await;
+    let by_channel = window("camera_id", channel.as_str());
+    let error = r.refused("segment_list", by_channel.clone()).await;
+    assert_eq!(error.code, ErrorCode::NotFound);
+    r.ok("camera_delete", json!({ "id": camera })).await;
+    let page = r.ok("segment_list", by_channel).await;
+    assert_eq!(names(&page), [0, 30_000, 60_000]);
+    let url = page["items"][1]["url"].as_str().unwrap();
+    let path = format!("/api/recordings/segment/{channel}/30000.mp4?");
+    assert!(url.starts_with(&path), "{url}");
+    let found = r
+        .nvr
+        .segment_location(&Caller::owner(), channel.as_str(), "30000.mp4");
+    assert_eq!(found.await.unwrap().start.ms(), 30_000);
+}
+
+#[tokio::test]
 async fn a_segment_that_was_just_closed_is_listed_once() {
     let (r, camera, channel) = recorded(2).await;
     *r.worker.open.lock().unwrap() = vec![open(&channel, 30_000, 59_000)];
