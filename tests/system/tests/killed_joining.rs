@@ -5,10 +5,10 @@
     reason = "a test stops where something is not as it should be"
 )]
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, time::Duration};
 
 use oriel_api::{Clip, ClipStatus, Export, ExportStatus, Segment, SegmentState};
-use oriel_system_tests::{Api, Recorder, RecorderOptions, wait};
+use oriel_system_tests::{Api, Recorder, RecorderOptions, decode, wait};
 use oriel_testkit::{
     CameraOptions, TestCamera,
     storage::{Fault, TestStorage},
@@ -30,17 +30,6 @@ fn stored(api: &Api, camera: &str, count: usize) -> Vec<Segment> {
         all.retain(|s| s.state == SegmentState::Stored);
         (all.len() >= count).then_some(all)
     })
-}
-
-fn decodes(path: &Path) {
-    let decoded = Command::new("ffmpeg")
-        .args(["-v", "error", "-i"])
-        .arg(path)
-        .args(["-f", "null", "-"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&decoded.stderr).into_owned();
-    assert!(decoded.status.success() && said.is_empty(), "{said}");
 }
 
 struct Scene {
@@ -113,7 +102,7 @@ impl Scene {
         let bytes = self.recorder.api().bytes(url).unwrap();
         let file = self.recorder.data().join("fetched.mp4");
         fs::write(&file, &bytes).unwrap();
-        decodes(&file);
+        decode(&file).unwrap();
         let object = wait::within(PATIENCE, "it is in the bucket", || {
             let mut all = self.storage.objects().ok()?;
             all.retain(|key, _| key.starts_with(below) && key.ends_with(".mp4"));
