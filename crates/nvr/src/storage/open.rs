@@ -10,7 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_api::{BucketCredentials, Destination, Error, PlaceKind, Result, StorageSettings};
+use oriel_api::{
+    BucketCredentials, Destination, Error, PlaceKind, Result, StorageSettings, StorageUpdate,
+};
 use oriel_bucket::{
     Areas, Bucket, Capabilities, FolderBucket, NoticeQueue, NoticeSettings, ObjectKey, Remote,
     S3Bucket, S3Settings, Stores,
@@ -92,6 +94,20 @@ impl Nvr {
             )
         })?;
         open(&destined).await
+    }
+
+    /// Takes the place that a database was made again from as its destination, where none is
+    /// set. Gives whether it was taken.
+    ///
+    /// # Errors
+    /// When it may not be one.
+    pub async fn adopt_destination(&self, place: StorageUpdate) -> Result<bool> {
+        self.load_storage().await?;
+        let free = self.storage.settings().destination == Destination::None;
+        if free {
+            self.update_storage(place).await?;
+        }
+        Ok(free)
     }
 
     /// The access key that is kept.

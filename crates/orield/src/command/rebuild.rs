@@ -2,13 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
+use oriel_api::{BucketAddressing, BucketCredentials, Destination, StorageUpdate};
 use oriel_bucket::{
     Addressing, Areas, Bucket, CredentialSource, FolderBucket, KeyPrefix, S3Bucket, S3Settings,
 };
 use oriel_nvr::{Nvr, NvrOptions};
-use oriel_secrets::SecretStore;
+use oriel_secrets::{MemoryStore, SecretStore};
 use oriel_store::Store;
 use orield::{
     Config,
@@ -115,6 +116,61 @@ impl Options {
     }
 }
 
+impl Options {
+    /// The same as settings; `None` when it is for the settings to say.
+    fn settings(&self) -> Option<StorageUpdate> {
+        let common = StorageUpdate::default();
+        if let Some(folder) = &self.bucket_folder {
+            return Some(StorageUpdate {
+                destination: Some(Destination::Folder),
+                folder: Some(folder.display().to_string()),
+                ..common
+            });
+        }
+        let bucket = self.bucket.clone()?;
+        Some(StorageUpdate {
+            destination: Some(Destination::S3),
+            endpoint: self.bucket_endpoint.clone(),
+            region: Some(self.bucket_region.clone()),
+            bucket: Some(bucket),
+            prefix: Some(self.bucket_prefix.clone()),
+            produced_bucket: self.bucket_produced.clone(),
+            addressing: Some(if self.bucket_virtual_host {
+                BucketAddressing::VirtualHost
+            } else {
+                BucketAddressing::Path
+            }),
+            credentials: Some(BucketCredentials::Chain),
+            profile: self.bucket_profile.clone(),
+            ..common
+        })
+    }
+}
+
+/// Makes the place that was named the destination, so that what was found there plays.
+async fn adopt(nvr: &Nvr, place: StorageUpdate) {
+    let keys = match place.destination {
+        Some(Destination::S3) => {
+            " Its access key is taken from the AWS environment or profile; \
+                                  give it another on the storage page."
+        }
+        _ => "",
+    };
+    match nvr.adopt_destination(place).await {
+        Ok(true) => say(format_args!(
+            "           This is the recorder's destination from now on.{keys}"
+        )),
+        Ok(false) => say(
+            "           The recorder has a destination already, which stays. What is elsewhere \
+             plays when that is set on the storage page.",
+        ),
+        Err(error) => say(format_args!(
+            "           Set the destination on the storage page, so that this footage plays: {}",
+            error.message
+        )),
+    }
+}
+
 fn random() -> oriel_api::Result<[u8; 12]> {
     oriel_nvr::check::random_id()
 }
@@ -126,18 +182,21 @@ pub(crate) async fn run(
     store: &Store,
     secrets: Option<Arc<dyn SecretStore>>,
 ) -> anyhow::Result<()> {
-    let areas = match options.named().await? {
+    let named = options.named().await?;
+    let secrets = match secrets {
+        Some(secrets) => secrets,
+        None if named.is_some() => Arc::new(MemoryStore::default()),
+        None => bail!("The access key of the bucket cannot be read."),
+    };
+    let nvr_options = NvrOptions {
+        data_dir: config.data.clone(),
+        approved_roots: config.storage_roots.clone(),
+        ..NvrOptions::default()
+    };
+    let nvr = Nvr::new(nvr_options, store.clone(), secrets).await?;
+    let areas = match named {
         Some(areas) => areas,
-        None => {
-            let secrets = secrets.context("The access key of the bucket cannot be read")?;
-            let nvr_options = NvrOptions {
-                data_dir: config.data.clone(),
-                approved_roots: config.storage_roots.clone(),
-                ..NvrOptions::default()
-            };
-            let nvr = Nvr::new(nvr_options, store.clone(), secrets).await?;
-            nvr.destination().await?
-        }
+        None => nvr.destination().await?,
     };
     let mut said = 0;
     let out = rebuild(store, &areas, random, |so_far| {
@@ -148,6 +207,9 @@ pub(crate) async fn run(
     })
     .await?;
     report(&out);
+    if let Some(place) = options.settings() {
+        adopt(&nvr, place).await;
+    }
     Ok(())
 }
 
