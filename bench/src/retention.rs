@@ -241,7 +241,8 @@ async fn price(rows: u64) -> Result<(f64, f64)> {
     let before = scene.local().await?;
     let (cpu, began) = (cost::of(&pid)?.cpu, Instant::now());
     scene.keep_a_day().await?;
-    while oldest.iter().any(|f| f.exists()) {
+    // Oldest first: the last one goes last, and looking at all would be what is measured.
+    while oldest.last().is_some_and(|f| f.exists()) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let (cpu, wall) = (cost::of(&pid)?.cpu - cpu, began.elapsed().as_secs_f64());
