@@ -153,9 +153,10 @@ async fn footage_of_a_camera_that_is_gone_plays_by_its_channel() {
     let url = page["items"][1]["url"].as_str().unwrap();
     let path = format!("/api/recordings/segment/{channel}/30000.mp4?");
     assert!(url.starts_with(&path), "{url}");
+    let owner = Caller::owner();
     let found = r
         .nvr
-        .segment_location(&Caller::owner(), channel.as_str(), "30000.mp4");
+        .segment_location(&owner, channel.as_str(), "30000.mp4");
     assert_eq!(found.await.unwrap().start.ms(), 30_000);
 }
 
