@@ -254,8 +254,8 @@ impl Nvr {
     }
 
     /// Where a segment's bytes are. `owner` is the `{camera_id}` of the path, a camera's id or
-    /// that of a channel without a camera; `name` is checked to be `<digits>.mp4`. Who opens it with a signature passes [`Caller::owner`]; what
-    /// a caller may not see does not exist for it.
+    /// that of a channel without a camera; `name` is checked to be `<digits>.mp4`. Who opens it
+    /// with a signature passes [`Caller::owner`]; what a caller may not see does not exist for it.
     pub async fn segment_location(
         &self,
         caller: &Caller,
