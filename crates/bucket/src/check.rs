@@ -194,7 +194,17 @@ impl Bucket {
         report.add(StepKind::Cors, cors);
         let multipart = Box::pin(self.try_multipart(c)).await;
         report.capabilities.multipart = multipart.is_ok();
-        report.add_result(StepKind::Multipart, multipart);
+        report.add(
+            StepKind::Multipart,
+            match multipart {
+                Ok(true) => Outcome::Ok,
+                Ok(false) => Outcome::Limited(
+                    "The storage does not say which parts of a large file have arrived. An interrupted upload of one begins again."
+                        .into(),
+                ),
+                Err(e) => Outcome::Failed(e.to_string()),
+            },
+        );
         let copied = Box::pin(self.try_copy(report, a, b, c)).await;
         report.add(StepKind::Copy, copied);
         let new = Box::pin(self.try_if_none_match(a)).await;
@@ -322,7 +332,8 @@ impl Bucket {
         }
     }
 
-    async fn try_multipart(&self, key: &ObjectKey) -> Result<(), BucketError> {
+    /// Whether the parts that have arrived are listed.
+    async fn try_multipart(&self, key: &ObjectKey) -> Result<bool, BucketError> {
         let upload = self.begin_upload(key, None).await?;
         let parts = async {
             let options = PutOptions::default();
@@ -333,14 +344,17 @@ impl Bucket {
             let second = self.put_part(&upload, 2, &small, &options).await?;
             let parts = [first, second];
             let seen = |p: &Part| (p.number, p.size);
-            let listed = self.list_parts(&upload).await?;
-            if !listed.iter().map(seen).eq(parts.iter().map(seen)) {
-                return Err(BucketError::Unsupported(Feature::Multipart));
-            }
-            self.complete_upload(&upload, &parts).await
+            let listed = match self.list_parts(&upload).await {
+                Ok(listed) if listed.iter().map(seen).eq(parts.iter().map(seen)) => true,
+                Ok(_) => return Err(BucketError::Unsupported(Feature::Multipart)),
+                Err(BucketError::Unsupported(_)) => false,
+                Err(e) => return Err(e),
+            };
+            self.complete_upload(&upload, &parts).await?;
+            Ok(listed)
         };
         match parts.await {
-            Ok(_) => Ok(()),
+            Ok(listed) => Ok(listed),
             Err(e) => {
                 let _ = self.abort_upload(&upload).await;
                 Err(e)

@@ -152,6 +152,9 @@ pub enum Feature {
     /// Large objects in parts.
     #[error("uploading in parts")]
     Multipart,
+    /// Saying which parts of a large object have arrived.
+    #[error("listing the parts of an upload")]
+    PartList,
     /// Rules for browsers.
     #[error("setting rules for browsers (CORS)")]
     Cors,

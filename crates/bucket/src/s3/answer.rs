@@ -119,6 +119,9 @@ pub(super) fn of_answer(
         "SlowDown" | "Throttling" | "TooManyRequests" | "RequestLimitExceeded" => {
             return Transient(Interruption::Throttled);
         }
+        "InternalError" | "ServiceUnavailable" => {
+            return Transient(Interruption::ServerFault(status));
+        }
         "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict" => {
             return BucketError::INTERRUPTED;
         }
@@ -130,6 +133,10 @@ pub(super) fn of_answer(
         _ => {}
     }
     match status {
+        // Long calls promise success and tell of failure in the body; without a code it is an
+        // answer that only other programs can read.
+        200..=299 if code.is_empty() => BucketError::Unsupported(feature),
+        200..=299 => BucketError::INTERRUPTED,
         301 | 307 | 308 => Destination(Fault::WrongRegion),
         401 => Destination(Fault::BadCredentials),
         // A question without a body gets an answer without a reason.
@@ -194,6 +201,8 @@ mod tests {
             (408, ""),
             (400, "RequestTimeout"),
             (400, "BadDigest"),
+            (200, "InternalError"),
+            (200, "AnythingElse"),
             (409, "OperationAborted"),
         ] {
             assert!(of(status, code).is_transient(), "{status} {code}");
@@ -212,6 +221,7 @@ mod tests {
             assert!(!of(status, code).is_transient());
         }
         assert_eq!(of(501, ""), BucketError::Unsupported(Feature::Copy));
+        assert_eq!(of(200, ""), BucketError::Unsupported(Feature::Copy));
         let late = of_answer(403, "", Feature::Request, || Some(3600));
         assert_eq!(late.fault(), Some(&Fault::ClockSkew(Some(3600))));
     }

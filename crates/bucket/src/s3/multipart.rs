@@ -129,7 +129,7 @@ impl S3Bucket {
                 .upload_id(&upload.id)
                 .set_part_number_marker(marker);
             let answer =
-                quick(async { list.send().await.map_err(failed(Feature::Multipart)) }).await?;
+                quick(async { list.send().await.map_err(failed(Feature::PartList)) }).await?;
             for part in answer.parts() {
                 let number = part.part_number().and_then(|n| u16::try_from(n).ok());
                 let size = part.size().and_then(|n| u64::try_from(n).ok());

@@ -76,6 +76,24 @@ async fn a_poor_service_is_usable_and_its_limits_are_told() {
 }
 
 #[tokio::test]
+async fn a_service_whose_lists_of_parts_make_no_sense_is_usable() {
+    let server = S3::start().await;
+    server.rule(|asked| {
+        let lists = asked.method == "GET" && asked.query.contains("uploadId");
+        if lists {
+            Do::Say("<OtherResult><Bucket>footage</Bucket></OtherResult>".to_owned())
+        } else {
+            Do::Right
+        }
+    });
+    let report = test(&server.bucket().await).await;
+    assert!(report.usable(), "{report:#?}");
+    assert!(limited(&report, StepKind::Multipart), "{report:#?}");
+    let c = report.capabilities;
+    assert!(c.multipart && c.part_copy);
+}
+
+#[tokio::test]
 async fn a_service_that_may_only_be_read() {
     let server = S3::start().await;
     server.rule(|asked| match asked.method.as_str() {

@@ -226,6 +226,10 @@ impl Transfer {
             match area.list_parts(&upload).await {
                 Ok(parts) => return Ok((upload, parts)),
                 Err(BucketError::NotFound) => {}
+                // What has arrived is not known, so it begins again.
+                Err(BucketError::Unsupported(_)) => {
+                    let _ = area.abort_upload(&upload).await;
+                }
                 Err(error) => return Err(error),
             }
         }
