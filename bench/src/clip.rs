@@ -271,11 +271,16 @@ fn tracks() -> Result<(Format, Frame)> {
 
 struct Patient;
 
+#[async_trait]
 impl AssemblyProgress for Patient {
     fn advanced(&self, _: u64, _: u64) {}
     fn cancelled(&self) -> bool {
         false
     }
+    async fn parts_begun(&self, _: &str) -> oriel_api::Result<()> {
+        Ok(())
+    }
+    async fn parts_ended(&self, _: &str, _: bool) {}
 }
 
 /// An nvr that is never told anything here.

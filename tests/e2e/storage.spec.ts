@@ -6,7 +6,7 @@ import { expect, signIn, streaming, test, type Recorder } from './recorder';
 import type { Page } from '@playwright/test';
 
 interface Storage {
-  settings: { destination: string; folder?: string; uploads_at_once: number; retention_days?: number };
+  settings: { destination: string; folder?: string; has_keys: boolean; uploads_at_once: number; retention_days?: number };
   uploads: { state: string; waiting: number };
   places: { kind: string; root: string; moving_from?: string }[];
 }
@@ -58,6 +58,21 @@ test('a folder becomes the destination, tried before it is saved, and footage ar
   // Names are found again without the recorder: `recordings/<channel>/<year>/<month>/<day>/<start>-<duration>.mp4`.
   const arrived = () => readdirSync(join(recorder.data, 'copies'), { recursive: true }).map(String).filter((name) => /recordings.\w+.\d{4}.\d\d.\d\d.\d+-\d+\.mp4$/.test(name)).length;
   await expect.poll(arrived, { timeout: 60_000 }).toBeGreaterThan(0);
+});
+
+test('an access key that is kept can be forgotten, after it is said what that means', async ({ page, recorder }) => {
+  await recorder.api('PATCH', '/storage', { key_id: 'AKIAEXAMPLE', secret: 'a-secret' });
+  await signIn(page, recorder, '/storage?part=destination');
+  await page.getByRole('radio', { name: 'S3', exact: false }).click();
+  await expect(page.getByLabel('Access key id')).toHaveAttribute('placeholder', 'Kept, unchanged');
+  const forget = page.getByRole('button', { name: 'Forget the kept key' });
+  await forget.click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByText('Nothing uses it at present.', { exact: false })).toBeVisible();
+  await dialog.getByRole('button', { name: 'Forget the kept key' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(forget).toBeHidden();
+  expect((await storage(recorder)).settings).toMatchObject({ has_keys: false });
 });
 
 test('a place is changed to a folder below an approved one, after it is said what that means', async ({ page, recorder }) => {

@@ -8,7 +8,7 @@ use std::{
     io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -126,8 +126,10 @@ impl Source {
             Bytes(Bytes),
             End,
         }
+        let buffers = Buffers::default();
         futures::stream::unfold(At::Begin(self.clone()), move |mut at| {
             let (bandwidth, progress) = (bandwidth.clone(), progress.clone());
+            let buffers = buffers.clone();
             async move {
                 let want = bandwidth.as_ref().map_or(CHUNK, |b| b.chunk(4096, CHUNK));
                 if let At::Begin(source) = at {
@@ -152,10 +154,9 @@ impl Source {
                     }
                     At::File(mut reader) => {
                         let read = blocking(move || {
-                            let mut chunk = vec![0; want];
-                            let n = reader.read(&mut chunk)?;
-                            chunk.truncate(n);
-                            Ok((Bytes::from(chunk), reader))
+                            let mut chunk = buffers.lend();
+                            chunk.len = reader.read(&mut chunk.bytes[..want])?;
+                            Ok((Bytes::from_owner(chunk), reader))
                         })
                         .await;
                         match read {
@@ -177,6 +178,46 @@ impl Source {
                 Some((Ok(chunk), at))
             }
         })
+    }
+}
+
+/// Room for the chunks of one transfer, used again as soon as they are sent: there are two or
+/// three at any time.
+#[derive(Clone, Debug, Default)]
+struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Buffers {
+    fn free(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lend(&self) -> Chunk {
+        let bytes = self.free().pop();
+        Chunk {
+            bytes: bytes.unwrap_or_else(|| vec![0; CHUNK]),
+            len: 0,
+            back: self.clone(),
+        }
+    }
+}
+
+/// Bytes that go back to where they came from.
+struct Chunk {
+    bytes: Vec<u8>,
+    len: usize,
+    back: Buffers,
+}
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.back.free().push(bytes);
     }
 }
 

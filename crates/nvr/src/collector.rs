@@ -235,7 +235,7 @@ impl Nvr {
 
     /// Takes back the parts of uploads that nobody will finish. Fails when the destination
     /// cannot be used.
-    async fn break_off(&self) -> Result<()> {
+    pub(crate) async fn break_off(&self) -> Result<()> {
         let stores = self.options.stores.now();
         let (mut after, mut count) = (0, 0_usize);
         loop {
@@ -243,6 +243,9 @@ impl Nvr {
             let Some(last) = page.last() else { break };
             after = last.id;
             for row in page {
+                if self.joining.has(&row.multipart) {
+                    continue;
+                }
                 // Nothing of ours can lie under a key that is none.
                 let key = ObjectKey::parse(&row.object_key).ok();
                 if let Some(key) = key.filter(|k| k.named().is_some()) {

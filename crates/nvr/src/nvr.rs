@@ -27,7 +27,7 @@ use crate::{
     DemoSetup,
     auth::{self, Doors},
     chronicle, collector,
-    jobs::{self, Jobs},
+    jobs::{self, Jobs, Joining},
     logins::{Logins, blocking},
     places, random, retention,
     sign::Signer,
@@ -101,6 +101,8 @@ pub struct Nvr {
     pub(crate) disk_state: Mutex<DiskState>,
     /// There is garbage in the bucket.
     pub(crate) bucket_garbage: Arc<Notify>,
+    /// What the bucket is joining.
+    pub(crate) joining: Joining,
     /// A rule or the disk changed: what is to go is looked at now.
     pub(crate) retention: Arc<Notify>,
     /// Files of a kind that are still to be moved.
@@ -184,6 +186,7 @@ impl Nvr {
             notices_status: Mutex::default(),
             disk_state: Mutex::default(),
             bucket_garbage: Arc::new(Notify::new()),
+            joining: Joining::default(),
             retention: Arc::new(Notify::new()),
             moves: Mutex::default(),
             moving: Arc::new(Notify::new()),

@@ -1,7 +1,8 @@
 //! Table `garbage_multipart`: uploads in parts that were begun and that nobody will finish.
 //!
-//! A trigger writes a row in the transaction that takes the upload's own row away; it goes only
-//! when the store is known to have none of the parts any more.
+//! A trigger writes a row in the transaction that takes the upload's own row away. What the
+//! store joins has no such row: it is noted here as it begins, and left alone while it is made.
+//! A row goes only when the store is known to have none of the parts any more.
 
 use rusqlite::Connection;
 
@@ -50,6 +51,23 @@ impl Store {
                 })?
                 .collect::<Result<_, _>>()?;
             Ok(rows)
+        })
+        .await
+    }
+
+    /// Notes parts before the first of them is sent.
+    pub async fn parts_begun(&self, key: String, multipart: String) -> Result<()> {
+        self.write(move |c| add(c, &key, &multipart)).await
+    }
+
+    /// Forgets parts that are gone, by what they would have become and the store's name of it.
+    pub async fn parts_gone(&self, key: String, multipart: String) -> Result<()> {
+        self.write(move |c| {
+            c.prepare_cached(
+                "DELETE FROM garbage_multipart WHERE object_key = ?1 AND multipart = ?2",
+            )?
+            .execute((key, multipart))?;
+            Ok(())
         })
         .await
     }

@@ -13,6 +13,7 @@ use std::{
     },
 };
 
+use async_trait::async_trait;
 use oriel_api::{
     ErrorCode, PlaceKind, Quality, Range, ReasonCode, Timestamp,
     link::{Assembled, AssemblyLink, AssemblyOrder, AssemblyProgress, Piece, SegmentClosed},
@@ -43,6 +44,7 @@ impl Watch {
     }
 }
 
+#[async_trait]
 impl AssemblyProgress for Watch {
     fn advanced(&self, done: u64, total: u64) {
         assert!(done >= self.done.swap(done, Ordering::SeqCst) && done <= total);
@@ -51,6 +53,10 @@ impl AssemblyProgress for Watch {
     fn cancelled(&self) -> bool {
         self.done.load(Ordering::SeqCst) >= self.give_up_at
     }
+    async fn parts_begun(&self, _: &str) -> oriel_api::Result<()> {
+        Ok(())
+    }
+    async fn parts_ended(&self, _: &str, _: bool) {}
 }
 
 async fn local(root: &Path) -> Stores {

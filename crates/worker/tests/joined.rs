@@ -14,6 +14,7 @@ use std::{
     },
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use oriel_api::{
     ErrorCode, PlaceKind, Range, Timestamp,
@@ -31,6 +32,7 @@ const SEGMENT: u64 = 12_000_000;
 
 struct Patient;
 
+#[async_trait]
 impl AssemblyProgress for Patient {
     fn advanced(&self, done: u64, total: u64) {
         assert!(done <= total);
@@ -38,6 +40,10 @@ impl AssemblyProgress for Patient {
     fn cancelled(&self) -> bool {
         false
     }
+    async fn parts_begun(&self, _: &str) -> oriel_api::Result<()> {
+        Ok(())
+    }
+    async fn parts_ended(&self, _: &str, _: bool) {}
 }
 
 async fn stores(root: &Path) -> Stores {

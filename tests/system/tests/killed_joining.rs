@@ -41,8 +41,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// Footage that is in the bucket only, and a storage that does not join it.
-    fn new() -> (Self, String, String) {
+    /// Footage that is in the bucket only, and a storage that joins it or does not.
+    fn new(joins: bool) -> (Self, String, String) {
         let camera = TestCamera::start(CameraOptions::default()).unwrap();
         let (data, bucket) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let storage = TestStorage::start(bucket.path()).unwrap();
@@ -50,7 +50,9 @@ impl Scene {
         let api = recorder.api();
         api.settings(json!({ "segment_seconds": 5 })).unwrap();
         api.update_storage(storage.settings()).unwrap();
-        storage.fail(Fault::NoCopies);
+        if !joins {
+            storage.fail(Fault::NoCopies);
+        }
         let report: Value = ok(api, "POST", "/storage/test", json!({}));
         assert_eq!(report["usable"], true, "{report}");
         storage.fail(Fault::None);
@@ -92,9 +94,22 @@ impl Scene {
             assert!(now < 1.0, "it was made before it could be hit");
             (now > 0.0).then_some(())
         });
+        self.kill();
+    }
+
+    fn kill(&mut self) {
         self.recorder.kill().unwrap();
         self.storage.fail(Fault::None);
         self.recorder.restart().unwrap();
+    }
+
+    /// What the storage holds of objects in parts.
+    fn parts(&self) -> Vec<String> {
+        let names = fs::read_dir(self._folders.1.path()).unwrap();
+        names
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .filter(|name| name.starts_with(".upload"))
+            .collect()
     }
 
     /// The file can be fetched, is as it is in the bucket, and is there once.
@@ -139,7 +154,7 @@ impl Scene {
 
 #[test]
 fn a_clip_is_made_once_and_whole() {
-    let (mut scene, _, channel) = Scene::new();
+    let (mut scene, _, channel) = Scene::new(false);
     let (start, end) = scene.range();
     scene.slow();
     let body = json!({ "channel_id": channel, "start": start, "end": end });
@@ -157,8 +172,35 @@ fn a_clip_is_made_once_and_whole() {
 }
 
 #[test]
+fn parts_of_a_clip_that_the_storage_joined_are_taken_back() {
+    let (mut scene, _, channel) = Scene::new(true);
+    let (start, end) = scene.range();
+    let largest = scene.pieces.iter().map(|p| p.bytes).max().unwrap();
+    scene
+        .storage
+        .fail(Fault::Slow(u32::try_from(largest / 4).unwrap()));
+    let body = json!({ "channel_id": channel, "start": start, "end": end });
+    let clip: Clip = ok(scene.recorder.api(), "POST", "/clips", body);
+    wait::within(PATIENCE, "joining is begun", || {
+        (!scene.parts().is_empty()).then_some(())
+    });
+    scene.kill();
+    let path = format!("/clips/{}", clip.clip_id);
+    let done = wait::within(PATIENCE, "the clip is made", || {
+        let now: Clip = ok(scene.recorder.api(), "GET", &path, Value::Null);
+        (now.status != ClipStatus::InProgress).then_some(now)
+    });
+    assert_eq!(done.status, ClipStatus::Finished, "{done:?}");
+    assert!(done.sha256.is_none(), "the storage joined it: {done:?}");
+    scene.is_whole(&done.url.unwrap(), "site/clips/");
+    wait::within(PATIENCE, "no parts are left", || {
+        scene.parts().is_empty().then_some(())
+    });
+}
+
+#[test]
 fn an_export_is_made_once_and_whole() {
-    let (mut scene, camera, _) = Scene::new();
+    let (mut scene, camera, _) = Scene::new(false);
     let (start, end) = scene.range();
     scene.slow();
     let body = json!({ "camera_ids": [camera], "start": start, "end": end });

@@ -61,11 +61,21 @@ pub struct Assembled {
 }
 
 /// Follows the making of a file, and may end it.
+#[async_trait]
 pub trait AssemblyProgress: Send + Sync {
     /// So many bytes of so many are done.
     fn advanced(&self, done: u64, total: u64);
     /// Whether nobody wants the file any more; asked at least once a second.
     fn cancelled(&self) -> bool;
+    /// The bucket has begun to join the file, under its own id for that. Told before the first
+    /// part, so that the parts are found and taken back whatever happens here.
+    ///
+    /// # Errors
+    /// When it cannot be kept: then no part may be sent.
+    async fn parts_begun(&self, multipart: &str) -> Result<()>;
+    /// Joining has ended, and whether the bucket is known to have no parts of it any more: they
+    /// have become the file, or were taken back.
+    async fn parts_ended(&self, multipart: &str, gone: bool);
 }
 
 /// nvr to worker: files made from footage.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use oriel_api::{
     Error, ErrorCode, Gap, Range, Reason, ReasonCode, Result, Stretch, Timestamp,
-    link::{Assembled, AssemblyOrder, AssemblyProgress},
+    link::{Assembled, AssemblyOrder},
 };
 use oriel_store::MadeFile;
 
-use super::{FileOrder, Progress};
+use super::{FileOrder, Progress, joining::Followed};
 use crate::Nvr;
 
 /// Less than this is no hole, as on the timeline.
@@ -31,7 +31,11 @@ pub(crate) enum Made {
 
 impl Nvr {
     /// Carries out an order.
-    pub(super) async fn assemble(&self, order: &FileOrder, progress: Arc<Progress>) -> Made {
+    pub(super) async fn assemble(
+        self: &Arc<Self>,
+        order: &FileOrder,
+        progress: Arc<Progress>,
+    ) -> Made {
         match self.try_assemble(order, progress.clone()).await {
             Ok(made) => made,
             Err(error) => match error.code {
@@ -43,7 +47,11 @@ impl Nvr {
         }
     }
 
-    async fn try_assemble(&self, order: &FileOrder, progress: Arc<Progress>) -> Result<Made> {
+    async fn try_assemble(
+        self: &Arc<Self>,
+        order: &FileOrder,
+        progress: Arc<Progress>,
+    ) -> Result<Made> {
         let range = Range {
             start: order.range.start,
             end: order.end(),
@@ -64,8 +72,9 @@ impl Nvr {
             key: order.key.clone(),
         };
         let assembly = self.links()?.assembly;
+        let followed = Arc::new(Followed::new(self, order, progress.clone()));
         let assembled = tokio::select! {
-            assembled = assembly.assemble(wanted, progress.clone()) => assembled,
+            assembled = assembly.assemble(wanted, followed) => assembled,
             () = progress.stuck() => Err(Error::unavailable("Nothing moved for minutes.")),
         };
         let assembled = match assembled {

@@ -5,6 +5,7 @@
 //! a clip or an export is.
 
 mod assemble;
+mod joining;
 mod progress;
 mod ready;
 mod runner;
@@ -20,6 +21,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use assemble::Made;
+pub(crate) use joining::Joining;
+#[cfg(test)]
+pub(crate) use joining::follow;
 pub(crate) use progress::Progress;
 pub(crate) use runner::spawn;
 

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_api::link::AssemblyProgress;
 use tokio_util::sync::CancellationToken;
 
 use super::lock;
@@ -63,8 +62,9 @@ impl Progress {
     }
 }
 
-impl AssemblyProgress for Progress {
-    fn advanced(&self, done: u64, total: u64) {
+impl Progress {
+    /// So many bytes of so many are done.
+    pub(super) fn advanced(&self, done: u64, total: u64) {
         let permille = done.min(total).saturating_mul(1000) / total.max(1);
         let permille = u32::try_from(permille).unwrap_or(1000);
         *lock(&self.moved) = Instant::now();
@@ -81,7 +81,8 @@ impl AssemblyProgress for Progress {
         (self.tell)();
     }
 
-    fn cancelled(&self) -> bool {
+    /// Whether nobody wants it any more.
+    pub(crate) fn cancelled(&self) -> bool {
         self.cancel.is_cancelled()
     }
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use oriel_api::link::{UploadQueue, UploadTask};
+use oriel_api::link::{AssemblyProgress, UploadQueue, UploadTask};
 use oriel_bucket::{BucketError, ObjectKey};
 use oriel_secrets::SecretStore;
 use serde_json::{Value, json};
 
 use super::fakes::{Recorder, until};
-use crate::NvrOptions;
+use crate::{NvrOptions, jobs::follow};
 
 const ID: &str = "AKIAEXAMPLEID";
 const SECRET: &str = "sEcReT/that+nobody=sees";
@@ -246,4 +246,38 @@ async fn parts_that_nobody_will_join_are_taken_back() {
     .await;
     let parts = bucket.list_parts(&upload).await;
     assert_eq!(parts, Err(BucketError::NotFound));
+}
+
+#[tokio::test]
+async fn parts_of_a_file_that_is_being_joined_stay_until_then() {
+    let (data, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let r = recorder(data.path(), &[root.path()]).await;
+    let folder = json!({ "destination": "folder", "folder": root.path() });
+    r.ok("storage_update", folder).await;
+    let stores = r.nvr.options.stores.now();
+    let key: ObjectKey = "clips/abcdefghjk23/bcdefghjk234.mp4".parse().unwrap();
+    let bucket = stores.remote_of(&key.named().unwrap()).unwrap();
+    let begin = async || bucket.begin_upload(&key, None).await.unwrap();
+    let noted = async || r.nvr.store.garbage_multiparts(0, 9).await.unwrap().len();
+    let (whole, broken) = (begin().await, begin().await);
+    let mut followed = Vec::new();
+    for upload in [&whole, &broken] {
+        let one = follow(&r.nvr, key.as_str());
+        one.parts_begun(&upload.id).await.unwrap();
+        followed.push(one);
+    }
+    r.nvr.break_off().await.unwrap();
+    assert_eq!(noted().await, 2);
+    assert_eq!(bucket.list_parts(&whole).await, Ok(Vec::new()));
+    // One has become a file; of the other nobody heard again.
+    followed[0].parts_ended(&whole.id, true).await;
+    assert_eq!(noted().await, 1);
+    drop(followed);
+    until("the collector has been there", || async {
+        noted().await == 0
+    })
+    .await;
+    let parts = bucket.list_parts(&broken).await;
+    assert_eq!(parts, Err(BucketError::NotFound));
+    assert_eq!(bucket.list_parts(&whole).await, Ok(Vec::new()));
 }

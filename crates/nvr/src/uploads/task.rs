@@ -19,8 +19,10 @@ const BATCH: u32 = 200;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Viewers are told at most so often.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
-/// Which destination the stored rows are at.
+/// Which destination the stored segments and snapshots are at.
 const STORED_AT: &str = "stored_at";
+/// Which destination the stored clips and exports are at.
+const PRODUCED_AT: &str = "produced_at";
 /// What the queue was last brought in line with.
 const QUEUED_FOR: &str = "queued_for";
 
@@ -36,30 +38,47 @@ pub(crate) fn spawn(nvr: Arc<Nvr>, cancel: CancellationToken) -> JoinHandle<()> 
     })
 }
 
-/// One text for one place of objects: a hash, so that it can be kept and compared.
-fn place_of(settings: &StorageSettings) -> Option<String> {
-    let parts = match settings.destination {
-        Destination::None => return None,
-        Destination::Folder => vec!["folder".to_owned(), settings.folder.clone()?],
-        Destination::S3 => vec![
-            "s3".to_owned(),
-            settings.endpoint.clone().unwrap_or_default(),
-            settings.bucket.clone(),
-            settings.prefix.clone(),
-        ],
-    };
+/// Where objects go, each as one text: a hash, so that it can be kept and compared.
+#[derive(Debug, PartialEq, Eq)]
+struct At {
+    incoming: String,
+    produced: String,
+}
+
+fn hash(parts: &[&str]) -> String {
     let sum = Sha256::digest(parts.join("\n"));
-    Some(sum.iter().map(|b| format!("{b:02x}")).collect())
+    sum.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn at(settings: &StorageSettings) -> Option<At> {
+    let [incoming, produced] = match settings.destination {
+        Destination::None => return None,
+        Destination::Folder => {
+            let folder = hash(&["folder", settings.folder.as_deref()?]);
+            [folder.clone(), folder]
+        }
+        Destination::S3 => {
+            let endpoint = settings.endpoint.as_deref().unwrap_or_default();
+            let (bucket, prefix) = (&settings.bucket, &settings.prefix);
+            let other = (&settings.produced_bucket, &settings.produced_prefix);
+            let produced = (
+                other.0.as_ref().unwrap_or(bucket),
+                other.1.as_ref().unwrap_or(prefix),
+            );
+            [(bucket, prefix), produced].map(|(b, p)| hash(&["s3", endpoint, b, p]))
+        }
+    };
+    Some(At { incoming, produced })
 }
 
 impl Filler {
     async fn fill(&self, cancel: &CancellationToken) -> Result<(), Error> {
         let store = &self.nvr.store;
         let settings = self.nvr.storage_settings();
-        let place = place_of(&settings);
+        let at = at(&settings);
         // First, so that what is closed from now on is queued, or not, by itself.
-        store.uploading_set(place.is_some()).await?;
-        let Some(place) = place else {
+        store.uploading_set(at.is_some()).await?;
+        let Some(at) = at else {
             while !cancel.is_cancelled() && store.uploads_drop_some(BATCH).await? > 0 {}
             store.setting_set(QUEUED_FOR, String::new()).await?;
             return Ok(());
@@ -69,17 +88,26 @@ impl Filler {
             Timestamp::from_ms(self.nvr.clock_now().ms().saturating_sub(age))
         });
         let before = store.setting(STORED_AT).await?;
-        if before.as_deref() != Some(&*place) {
+        // As long as both were one setting, both were there.
+        let made_before = store.setting(PRODUCED_AT).await?.or(before.clone());
+        let now = self.nvr.clock_now();
+        if before.as_ref() != Some(&at.incoming) {
             if before.is_some() {
-                let now = self.nvr.clock_now();
                 while !cancel.is_cancelled()
                     && store.uploads_redirect_some(BATCH, now, since).await? > 0
                 {}
             }
-            store.setting_set(STORED_AT, place.clone()).await?;
+            store.setting_set(STORED_AT, at.incoming.clone()).await?;
         }
+        if made_before.as_ref() != Some(&at.produced) && made_before.is_some() {
+            store.uploads_redirect_made(now).await?;
+        }
+        store.setting_set(PRODUCED_AT, at.produced.clone()).await?;
         let channels = store.channels().await?;
-        let mut wanted = format!("{place} days={:?}", settings.bucket_days);
+        let mut wanted = format!(
+            "{} {} days={:?}",
+            at.incoming, at.produced, settings.bucket_days
+        );
         for channel in &channels {
             wanted.push_str(&format!(" {}={:?}", channel.id, channel.upload));
         }
@@ -170,13 +198,20 @@ mod tests {
             bucket: "one".into(),
             ..StorageSettings::default()
         };
-        let first = place_of(&a);
+        let first = at(&a).unwrap();
+        assert_eq!(first.incoming, first.produced);
         a.uploads_at_once = 9;
         a.direct = true;
-        assert_eq!(place_of(&a), first);
+        assert_eq!(at(&a).unwrap(), first);
+        a.produced_bucket = Some("two".into());
+        let second = at(&a).unwrap();
+        assert_eq!(second.incoming, first.incoming);
+        assert_ne!(second.produced, first.produced);
         a.prefix = "site".into();
-        assert_ne!(place_of(&a), first);
+        let third = at(&a).unwrap();
+        assert_ne!(third.incoming, first.incoming);
+        assert_ne!(third.produced, second.produced);
         a.destination = Destination::None;
-        assert_eq!(place_of(&a), None);
+        assert_eq!(at(&a), None);
     }
 }

@@ -181,10 +181,11 @@ impl Store {
         .await
     }
 
-    /// What is stored and has a local copy is to be uploaded again, because the destination is
-    /// another one; at most `limit` segments at a time. Gives how many; 0 when all is done. What
-    /// has no local copy stays where it is, and what ended by `since` and is not locked becomes
-    /// local and nothing else. Parts sent to the old destination are forgotten.
+    /// Segments and snapshots that are stored and have a local copy are to be uploaded again,
+    /// because the destination is another one; at most `limit` segments at a time. Gives how
+    /// many; 0 when all is done. What has no local copy stays where it is, and what ended by
+    /// `since` and is not locked becomes local and nothing else. Parts sent to the old
+    /// destination are forgotten.
     pub async fn uploads_redirect_some(
         &self,
         limit: u32,
@@ -193,17 +194,11 @@ impl Store {
     ) -> Result<usize> {
         self.write(move |c| {
             c.execute(
-                "UPDATE upload SET multipart = NULL WHERE multipart IS NOT NULL",
+                "UPDATE upload SET multipart = NULL
+                 WHERE multipart IS NOT NULL AND (recording IS NOT NULL OR snapshot IS NOT NULL)",
                 [],
             )?;
-            for table in ["clip", "snapshot", "export_part"] {
-                c.execute(
-                    &format!(
-                        "UPDATE {table} SET stored_ms = NULL WHERE local = 1 AND stored_ms < ?1"
-                    ),
-                    [before.ms()],
-                )?;
-            }
+            forget_stored(c, "snapshot", before)?;
             let rows = c
                 .prepare_cached(
                     "SELECT id, channel, start_ms, end_ms FROM recording
@@ -229,4 +224,25 @@ impl Store {
         })
         .await
     }
+
+    /// The same for clips and files of exports, all at once: there are few.
+    pub async fn uploads_redirect_made(&self, before: Timestamp) -> Result<()> {
+        self.write(move |c| {
+            c.execute(
+                "UPDATE upload SET multipart = NULL
+                 WHERE multipart IS NOT NULL AND recording IS NULL AND snapshot IS NULL",
+                [],
+            )?;
+            forget_stored(c, "clip", before)?;
+            forget_stored(c, "export_part", before)
+        })
+        .await
+    }
+}
+
+/// What has a local copy is not stored any more.
+fn forget_stored(connection: &Connection, table: &str, before: Timestamp) -> Result<()> {
+    let sql = format!("UPDATE {table} SET stored_ms = NULL WHERE local = 1 AND stored_ms < ?1");
+    connection.execute(&sql, [before.ms()])?;
+    Ok(())
 }

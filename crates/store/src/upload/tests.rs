@@ -1,10 +1,12 @@
 //! The queue: what gets into it, in which order it leaves, and that news may come twice, late and
 //! in any order.
 
-use oriel_api::{EventKind, UploadPolicy};
+use oriel_api::{EventKind, Range, UploadPolicy};
 
 use super::*;
-use crate::{ChannelChange, NewEvent, NewSnapshot, ProtectionRow, tests::Temporary};
+use crate::{
+    ChannelChange, MadeFile, NewClip, NewEvent, NewSnapshot, ProtectionRow, tests::Temporary,
+};
 
 const SUM: [u8; 32] = [7; 32];
 
@@ -214,6 +216,45 @@ async fn another_destination_gets_what_is_still_here() {
         0
     );
     assert_eq!(starts(&t).await, [0, 30_000, 60_000]);
+}
+
+#[tokio::test]
+async fn another_place_for_clips_gets_clips_alone() {
+    let (t, channel) = recorder(UploadPolicy::All).await;
+    t.segment(&channel, 0, 30_000).await;
+    let range = Range {
+        start: at(0),
+        end: at(30_000),
+    };
+    let id = oriel_api::ClipId::from_random([1; 12]);
+    let new = NewClip {
+        id: id.clone(),
+        channel: channel.clone(),
+        name: "Thief".into(),
+        range,
+        exact: false,
+        with_audio: true,
+        object_key: format!("clips/{channel}/{id}.mp4"),
+        at: at(0),
+    };
+    t.store.clip_insert(new).await.unwrap();
+    let made = MadeFile {
+        bytes: 9,
+        sha256: None,
+        media: range,
+        gaps: Vec::new(),
+        stored: None,
+    };
+    t.store.clip_made(id, made).await.unwrap().unwrap();
+    for task in due(&t, 0).await {
+        arrived(&t, &task.key, task.bytes, true).await;
+    }
+    assert!(due(&t, i64::MAX).await.is_empty());
+    t.store.uploads_redirect_made(at(100)).await.unwrap();
+    assert_eq!(t.store.uploads_backfill_made(None, 9).await.unwrap(), 1);
+    let again = due(&t, i64::MAX).await;
+    assert_eq!(again.len(), 1);
+    assert!(again[0].key.starts_with("clips/"), "{again:?}");
 }
 
 #[tokio::test]

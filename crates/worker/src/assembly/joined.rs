@@ -80,12 +80,14 @@ pub(super) fn join(job: &Job, remote: &Remote, plan: &Plan) -> Result<Assembled,
     let produced = &remote.areas.produced;
     let run = &job.runtime;
     let upload = run.block_on(produced.begin_upload(&job.key, Some("video/mp4")))?;
-    let done = fill(job, remote, plan, &upload, &sections);
-    if let Err(error) = done {
-        // The first failure is the one to tell.
-        let _ = run.block_on(produced.abort_upload(&upload));
-        return Err(error);
-    }
+    let done = run
+        .block_on(job.progress.parts_begun(&upload.id))
+        .map_err(|error| Stop::from(error).into())
+        .and_then(|()| fill(job, remote, plan, &upload, &sections));
+    let gone = done.is_ok() || run.block_on(produced.abort_upload(&upload)).is_ok();
+    run.block_on(job.progress.parts_ended(&upload.id, gone));
+    // The first failure is the one to tell.
+    done?;
     Ok(Assembled {
         bytes: plan.len(),
         sha256: None,
