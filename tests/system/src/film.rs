@@ -10,7 +10,9 @@ pub fn decode(path: &Path) -> Result<()> {
     let out = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
         .arg(path)
-        .args(["-f", "null", "-"])
+        // In the file's own time base: ffmpeg's guess from the frame rate is too coarse where a
+        // hole lowers it.
+        .args(["-enc_time_base", "-1", "-f", "null", "-"])
         .output()
         .context("ffmpeg")?;
     if out.status.success() && out.stderr.is_empty() {
