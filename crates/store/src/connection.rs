@@ -10,6 +10,8 @@ use crate::{Result, StoreError};
 
 /// `ORIL`: tells a database of ours from any other SQLite file.
 const APPLICATION_ID: i64 = 0x4f52_494c;
+/// Statements kept prepared: those of recording, uploads and retention take turns.
+const WRITER_STATEMENTS: usize = 64;
 
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001-start.sql"),
@@ -40,6 +42,7 @@ pub(crate) fn open_with(path: &Path, steps: &[&'static str]) -> Result<Connectio
     )
     .map_err(|e| named(path, e))?;
     prepare(&mut connection, path, steps)?;
+    connection.set_prepared_statement_cache_capacity(WRITER_STATEMENTS);
     Ok(connection)
 }
 

@@ -80,6 +80,16 @@ pub(crate) const STORED: &str =
     "SELECT id, channel, start_ms, local, object_key FROM garbage INDEXED BY garbage_stored
      WHERE id > ?1 AND object_key IS NOT NULL ORDER BY id LIMIT ?2";
 
+/// From the channels on: there are few, and mostly none is to go.
+pub(crate) const PURGE: &str = "DELETE FROM recording WHERE id IN (
+       SELECT recording.id FROM channel
+       CROSS JOIN recording INDEXED BY recording_start ON recording.channel = channel.id
+       WHERE channel.purging = 1 AND NOT EXISTS (
+         SELECT 1 FROM locked_range AS l WHERE l.channel = channel.id
+           AND l.start_ms < recording.end_ms AND l.end_ms > recording.start_ms)
+       LIMIT ?1)
+     RETURNING channel, start_ms, local, object_key";
+
 fn page(connection: &Connection, sql: &str, after: i64, limit: u32) -> Result<Vec<GarbageRow>> {
     connection
         .prepare_cached(sql)?
@@ -112,16 +122,7 @@ impl Store {
     pub async fn purge_some(&self, limit: u32) -> Result<usize> {
         self.write(move |c| {
             let taken = c
-                .prepare_cached(
-                    "DELETE FROM recording WHERE id IN (
-                       SELECT recording.id FROM channel
-                       JOIN recording ON recording.channel = channel.id
-                       WHERE channel.purging = 1 AND NOT EXISTS (
-                         SELECT 1 FROM locked_range AS l WHERE l.channel = channel.id
-                           AND l.start_ms < recording.end_ms AND l.end_ms > recording.start_ms)
-                       LIMIT ?1)
-                     RETURNING channel, start_ms, local, object_key",
-                )?
+                .prepare_cached(PURGE)?
                 .query_map([limit], |r| {
                     Ok((
                         r.get::<_, i64>(0)?,

@@ -3,7 +3,7 @@
 //! A row is made in the transaction that makes what it is for, and goes in the transaction that
 //! notes that the destination has it. Not here: whether and when anything is uploaded.
 
-mod filling;
+pub(crate) mod filling;
 
 use oriel_api::{
     ChannelId, EventKind, Timestamp,

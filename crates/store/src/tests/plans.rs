@@ -3,7 +3,7 @@
 use rusqlite::types::Null;
 
 use super::Temporary;
-use crate::{clip, export, garbage, recording, retention, snapshot, timeline};
+use crate::{clip, export, garbage, recording, retention, snapshot, timeline, upload::filling};
 
 /// The plan of a statement, one line each.
 async fn plan(t: &Temporary, sql: &str) -> Vec<String> {
@@ -119,4 +119,12 @@ async fn retention_walks_partial_indexes_alone() {
             "{lines:#?}"
         );
     }
+}
+
+#[tokio::test]
+async fn short_transactions_of_the_writer_read_no_table() {
+    let t = Temporary::new().await;
+    searches(&t, garbage::PURGE, "recording_start", false).await;
+    searches(&t, filling::REDIRECTED, "recording_copy_age", false).await;
+    searches(&t, filling::UNQUEUED, "recording_local", true).await;
 }

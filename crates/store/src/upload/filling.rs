@@ -12,8 +12,14 @@ use crate::{Result, Store, channel, retention};
 /// Names a row of a table.
 type Make = fn(i64) -> Of;
 
-const UNQUEUED: &str = "SELECT id, start_ms, end_ms FROM recording INDEXED BY recording_local
+pub(crate) const UNQUEUED: &str =
+    "SELECT id, start_ms, end_ms FROM recording INDEXED BY recording_local
      WHERE channel = ?1 AND local = 1 AND start_ms > ?2 AND state = 0 ORDER BY start_ms LIMIT ?3";
+
+/// Those that were taken leave the index, so that none is passed twice.
+pub(crate) const REDIRECTED: &str = "SELECT id, channel, start_ms, end_ms FROM recording
+     INDEXED BY recording_copy_age
+     WHERE local = 1 AND state = 2 AND stored_ms < ?2 LIMIT ?1";
 
 /// What the bucket's age rule would leave there. Anything else would be uploaded to be deleted,
 /// and again after the next change of a setting.
@@ -200,11 +206,7 @@ impl Store {
             )?;
             forget_stored(c, "snapshot", before)?;
             let rows = c
-                .prepare_cached(
-                    "SELECT id, channel, start_ms, end_ms FROM recording
-                     INDEXED BY recording_local
-                     WHERE local = 1 AND state = 2 AND stored_ms < ?2 LIMIT ?1",
-                )?
+                .prepare_cached(REDIRECTED)?
                 .query_map((limit, before.ms()), |r| {
                     Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
                 })?
