@@ -136,6 +136,11 @@ impl Signer {
         let step = (ttl / 4).max(1);
         let end = now.ms().div_euclid(1000).saturating_add(ttl);
         let exp = end.div_euclid(step).saturating_add(1).saturating_mul(step);
+        self.signed_until(verb, path, purpose, exp)
+    }
+
+    /// A right to use `verb` on `path` before a moment, in seconds since 1970 UTC, and not at it.
+    pub fn signed_until(&self, verb: &str, path: &str, purpose: Purpose, exp: i64) -> Signed {
         let sig = self.mac(verb, path, purpose, exp).finalize().into_bytes();
         Signed {
             exp,

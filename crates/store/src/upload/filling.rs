@@ -199,18 +199,21 @@ impl Store {
         since: Option<Timestamp>,
     ) -> Result<usize> {
         self.write(move |c| {
-            c.execute(
-                "UPDATE upload SET multipart = NULL
-                 WHERE multipart IS NOT NULL AND (recording IS NOT NULL OR snapshot IS NOT NULL)",
-                [],
-            )?;
-            forget_stored(c, "snapshot", before)?;
             let rows = c
                 .prepare_cached(REDIRECTED)?
                 .query_map((limit, before.ms()), |r| {
                     Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
                 })?
                 .collect::<Result<Vec<(i64, i64, i64, i64)>, _>>()?;
+            if rows.is_empty() {
+                // Once, because these read all of their tables.
+                c.execute(
+                    "UPDATE upload SET multipart = NULL
+                     WHERE multipart IS NOT NULL AND (recording IS NOT NULL OR snapshot IS NOT NULL)",
+                    [],
+                )?;
+                forget_stored(c, "snapshot", before)?;
+            }
             let mut lasting = Lasting::new(since);
             for (id, channel, start, end) in &rows {
                 c.execute(
