@@ -170,6 +170,7 @@ async fn make(root: &Path, segments: i64) -> Result<()> {
         pieces: pieces.collect(),
         exact: false,
         with_audio: true,
+        title: "An hour".into(),
         key: format!("clips/{}/hour.mp4", channel()),
     };
     let made = worker.assemble(order, Arc::new(Patient)).await?;

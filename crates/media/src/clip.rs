@@ -5,6 +5,8 @@
 //!
 //! Not here: reading and copying, and deciding which segments belong into a file.
 
+mod mark;
+
 use std::ops::Range;
 
 use mp4_atom::{Elst, ElstEntry, Encode as _, FixedPoint, FourCC, Ftyp, Mvhd, Tkhd};
@@ -12,20 +14,16 @@ use oriel_api::ChannelId;
 
 use crate::{
     AudioTrack, SampleInfo, SegmentSamples, Timeline, TrackKind, VideoTrack,
-    boxes::{Cursor, Header},
     format::VIDEO_TIMESCALE,
     fragment::rescale,
     init::{
-        BuildError, Out, audio_entry, audio_header, container, media, raw, video_entry,
-        video_header,
+        BuildError, Out, audio_entry, audio_header, container, media, video_entry, video_header,
     },
     table::{Table, TableError},
 };
 
-/// `uuid` type of the box that says what a clip shows.
-pub const CLIP_MARK: [u8; 16] = *b"oriel-clip-v1\0\0\0";
-/// Bytes at the beginning of a clip that hold its mark.
-pub const CLIP_MARK_WITHIN: usize = 512;
+pub use mark::{CLIP_MARK, CLIP_MARK_WITHIN, ClipMark};
+
 /// Ticks per second of the movie header: edits are in these, and must not be rounded.
 const MOVIE_TIMESCALE: u32 = VIDEO_TIMESCALE;
 /// Sound that is this far from where it should be follows on: rounding, and the camera's clock.
@@ -34,46 +32,6 @@ const SOUND_TOLERANCE_MS: i64 = 20;
 impl From<TableError> for BuildError {
     fn from(_: TableError) -> Self {
         Self::Range("the number of samples")
-    }
-}
-
-/// What a clip shows; see `docs/protocol.md` section 6.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClipMark {
-    /// Channel.
-    pub channel: ChannelId,
-    /// First frame shown, milliseconds since 1970 UTC.
-    pub start_ms: i64,
-    /// End of the last frame.
-    pub end_ms: i64,
-}
-
-impl ClipMark {
-    /// Reads it from the first [`CLIP_MARK_WITHIN`] bytes of a file, or more. `None` when it is
-    /// not a clip of ours.
-    pub fn find(head: &[u8]) -> Option<Self> {
-        let mut at = 0;
-        // `moov` and `udta` are entered, whatever else comes before the mark is stepped over.
-        for _ in 0..16 {
-            let rest = head.get(at..)?;
-            let header = Header::parse(rest).ok()??;
-            let body = rest.get(usize::try_from(header.len).ok()?..)?;
-            match &header.kind {
-                b"moov" | b"udta" => at = at.checked_add(header.len as usize)?,
-                b"uuid" if body.starts_with(&CLIP_MARK) => {
-                    let mut c = Cursor::new(&body[CLIP_MARK.len()..]);
-                    let (start_ms, end_ms) = (c.i64().ok()?, c.i64().ok()?);
-                    let channel = std::str::from_utf8(c.take(12).ok()?).ok()?.parse().ok()?;
-                    return Some(Self {
-                        channel,
-                        start_ms,
-                        end_ms,
-                    });
-                }
-                _ => at = at.checked_add(usize::try_from(header.size).ok()?)?,
-            }
-        }
-        None
     }
 }
 
@@ -350,21 +308,21 @@ impl ClipBuilder {
     ///
     /// # Errors
     /// When a format cannot be written or a number does not fit.
-    pub fn finish(&self, channel: &ChannelId) -> Result<Option<ClipHead>, BuildError> {
+    pub fn finish(&self, channel: &ChannelId, title: &str) -> Result<Option<ClipHead>, BuildError> {
         if self.is_empty() {
             return Ok(None);
         }
         // The offsets count from the end of the head, whose length does not depend on them.
-        let len = self.head(channel, 0)?.len() as u64;
+        let len = self.head(channel, title, 0)?.len() as u64;
         Ok(Some(ClipHead {
-            bytes: self.head(channel, len)?,
+            bytes: self.head(channel, title, len)?,
             media: self.media,
             start_ms: self.start_ms,
             end_ms: self.end_ms,
         }))
     }
 
-    fn head(&self, channel: &ChannelId, len: u64) -> Result<Vec<u8>, BuildError> {
+    fn head(&self, channel: &ChannelId, title: &str, len: u64) -> Result<Vec<u8>, BuildError> {
         let mut out = Vec::with_capacity(8 * (self.video.len() + self.audio.len()) + 4096);
         Ftyp {
             major_brand: FourCC::new(b"isom"),
@@ -375,7 +333,9 @@ impl ClipBuilder {
         }
         .encode(&mut out)?;
         let from = out.len();
-        container(&mut out, b"moov", |out| self.movie(out, channel, len))?;
+        container(&mut out, b"moov", |out| {
+            self.movie(out, channel, title, len)
+        })?;
         if u32::try_from(out.len() - from).is_err() {
             return Err(BuildError::Range("the number of samples"));
         }
@@ -385,7 +345,13 @@ impl ClipBuilder {
         Ok(out)
     }
 
-    fn movie(&self, out: &mut Out, channel: &ChannelId, len: u64) -> Result<(), BuildError> {
+    fn movie(
+        &self,
+        out: &mut Out,
+        channel: &ChannelId,
+        title: &str,
+        len: u64,
+    ) -> Result<(), BuildError> {
         Mvhd {
             timescale: MOVIE_TIMESCALE,
             duration: length(&self.shown),
@@ -396,13 +362,13 @@ impl ClipBuilder {
         }
         .encode(out)?;
         // First, so that a look at the beginning of a large file finds it.
-        container(out, b"udta", |out| {
-            let mut body = CLIP_MARK.to_vec();
-            body.extend_from_slice(&self.start_ms.to_be_bytes());
-            body.extend_from_slice(&self.end_ms.to_be_bytes());
-            body.extend_from_slice(channel.as_str().as_bytes());
-            Ok(raw(out, b"uuid", &body)?)
-        })?;
+        let mark = ClipMark {
+            channel: channel.clone(),
+            start_ms: self.start_ms,
+            end_ms: self.end_ms,
+            title: Some(title.to_owned()),
+        };
+        mark.encode(out)?;
         let video = self.order.video.first();
         let video = video.ok_or(BuildError::Range("the number of formats"))?;
         let trimmed = [edit(

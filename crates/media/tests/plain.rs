@@ -65,7 +65,10 @@ fn build(order: ClipOrder, segments: &[(i64, Vec<u8>)]) -> (ClipHead, Vec<u8>) {
             media.extend(&bytes[share.bytes.start as usize..share.bytes.end as usize]);
         }
     }
-    let head = builder.finish(&channel()).unwrap().unwrap();
+    let head = builder
+        .finish(&channel(), "Thief at the door, dämmrig")
+        .unwrap()
+        .unwrap();
     assert_eq!(head.media, media.len() as u64);
     let mut file = head.bytes.clone();
     file.extend(media);
@@ -125,6 +128,7 @@ fn segments_become_one_file_with_the_same_pictures() {
         }
         let mark = ClipMark::find(&file[..CLIP_MARK_WITHIN]).unwrap();
         assert_eq!(mark.channel, channel());
+        assert_eq!(mark.title.as_deref(), Some("Thief at the door, dämmrig"));
         assert_eq!((mark.start_ms, mark.end_ms), (head.start_ms, head.end_ms));
         assert_eq!(&file[4..8], b"ftyp");
         assert_eq!(ClipMark::find(&whole), None);
@@ -243,7 +247,13 @@ fn footage_of_another_format_or_time_is_left_out() {
     let read = samples(&segments[0].1);
     let mut builder = ClipBuilder::new(order(&other, 0.0, 9.0));
     assert_eq!(builder.add(&read, START_MS).unwrap(), None);
-    assert!(builder.is_empty() && builder.finish(&channel()).unwrap().is_none());
+    assert!(
+        builder.is_empty()
+            && builder
+                .finish(&channel(), "Thief at the door, dämmrig")
+                .unwrap()
+                .is_none()
+    );
     let mut builder = ClipBuilder::new(order(&format, -9.0, 0.0));
     assert_eq!(builder.add(&read, START_MS).unwrap(), None);
 }

@@ -19,7 +19,7 @@ const AT_ONCE: usize = 16;
 /// Bytes at the beginning of a recording that hold its tracks, at first and at most.
 const HEADS: [u64; 2] = [16 * 1024, 1024 * 1024];
 /// Bytes at the beginning of a clip that say what it shows.
-const MARK: u64 = 512;
+const MARK: u64 = oriel_media::clip::CLIP_MARK_WITHIN as u64;
 /// A segment that begins so soon after another, with the same tracks, goes on with it.
 const NEXT_MS: i64 = 250;
 /// Attempts at a call that may work a moment later.
@@ -353,7 +353,8 @@ impl<T: FnMut(&Rebuilt)> Work<'_, T> {
                     start: Timestamp::from_ms(mark.start_ms),
                     end: Timestamp::from_ms(mark.end_ms),
                 };
-                let name = self.channel(&channel, media.start).await?;
+                let of_channel = self.channel(&channel, media.start).await?;
+                let name = mark.title.unwrap_or(of_channel);
                 rows.push(StoredClip {
                     id,
                     channel,

@@ -57,7 +57,10 @@ fn clip(channel: &ChannelId, start: i64, end: i64) -> Vec<u8> {
         channel.as_str().as_bytes(),
     ]
     .concat();
-    let moov = atom(b"moov", &atom(b"udta", &atom(b"uuid", &mark)));
+    // "und", as QuickTime packs it.
+    let name = [&b"\0\x05\x55\xc4"[..], b"Thief"].concat();
+    let told = [atom(b"\xa9nam", &name), atom(b"uuid", &mark)].concat();
+    let moov = atom(b"moov", &atom(b"udta", &told));
     [
         atom(b"ftyp", b"isom\0\0\0\0isom"),
         moov,
@@ -179,6 +182,7 @@ async fn the_list_is_as_it_was_and_a_second_run_changes_nothing() {
     let clip = after.clip(id).await.unwrap().unwrap();
     let media = clip.media.unwrap();
     assert_eq!((media.start, media.end), (at(1000), at(4000)));
+    assert_eq!(clip.name, "Thief");
 
     let again = run(&mut pages).await;
     assert_eq!(

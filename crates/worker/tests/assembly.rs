@@ -104,6 +104,7 @@ fn order(rows: &[SegmentClosed], from_ms: i64, to_ms: i64) -> AssemblyOrder {
         pieces: rows.iter().map(piece).collect(),
         exact: false,
         with_audio: true,
+        title: "Thief".into(),
         key: format!("clips/{}/c1.mp4", channel()),
     }
 }

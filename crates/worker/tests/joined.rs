@@ -135,6 +135,7 @@ impl Setting {
             pieces: self.rows.iter().map(|row| piece(row, local)).collect(),
             exact: true,
             with_audio: true,
+            title: "Thief".into(),
             key: clip().to_string(),
         };
         self.bench.worker.assemble(order, Arc::new(Patient)).await

@@ -38,6 +38,8 @@ pub struct AssemblyOrder {
     pub exact: bool,
     /// With sound.
     pub with_audio: bool,
+    /// What players call it; empty is nothing.
+    pub title: String,
     /// Where it goes, relative: `clips/…` or `exports/…`.
     pub key: String,
 }

@@ -156,7 +156,7 @@ fn clip_of(read: &SegmentSamples, len: u64) {
             }
         }
         let channel = oriel_api::ChannelId::from_random([7; 12]);
-        if let Ok(Some(head)) = builder.finish(&channel) {
+        if let Ok(Some(head)) = builder.finish(&channel, "") {
             // Boxes, formats and at most six numbers a sample.
             assert!(head.bytes.len() < 200_000 + 3 * count * 48, "{count}");
         }

@@ -30,6 +30,7 @@ impl ClipJob {
             cancelled: row.cancelled,
             exact: row.exact,
             with_audio: row.with_audio,
+            title: row.name.clone(),
             key: row.object_key.clone(),
         };
         Self { row, order }

@@ -33,6 +33,7 @@ impl PartJob {
                 cancelled: None,
                 exact: false,
                 with_audio: export.with_audio,
+                title: part.name.clone(),
                 key: part.object_key.clone(),
             },
             local: part.local,

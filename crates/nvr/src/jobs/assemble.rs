@@ -69,6 +69,7 @@ impl Nvr {
             pieces,
             exact: order.exact,
             with_audio: order.with_audio,
+            title: order.title.clone(),
             key: order.key.clone(),
         };
         let assembly = self.links()?.assembly;
@@ -223,6 +224,7 @@ mod tests {
             cancelled: cancelled.map(at),
             exact: false,
             with_audio: true,
+            title: String::new(),
             key: String::new(),
         }
     }

@@ -96,6 +96,7 @@ pub(crate) fn follow(nvr: &Arc<Nvr>, key: &str) -> impl AssemblyProgress + use<>
         cancelled: None,
         exact: false,
         with_audio: false,
+        title: String::new(),
         key: key.to_owned(),
     };
     let progress = Progress::new(tokio_util::sync::CancellationToken::new(), || {});

@@ -50,6 +50,8 @@ pub(crate) struct FileOrder {
     pub(crate) cancelled: Option<Timestamp>,
     pub(crate) exact: bool,
     pub(crate) with_audio: bool,
+    /// What players call the file.
+    pub(crate) title: String,
     pub(crate) key: String,
 }
 

@@ -56,6 +56,7 @@ mod tests {
             cancelled: cancelled.map(at),
             exact: false,
             with_audio: true,
+            title: String::new(),
             key: String::new(),
         }
     }

@@ -180,7 +180,10 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
             });
         }
     }
-    let Some(head) = builder.finish(&job.order.channel).map_err(too_large)? else {
+    let Some(head) = builder
+        .finish(&job.order.channel, &job.order.title)
+        .map_err(too_large)?
+    else {
         return Err(Error::not_found("None of the footage of this time can be read.").into());
     };
     let gaps = gaps(job, &head, covered, &reasons);
