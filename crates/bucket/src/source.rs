@@ -22,7 +22,10 @@ use tokio::task::spawn_blocking;
 
 use crate::{Bandwidth, BucketError, object::STALL};
 
-const CHUNK: usize = 256 * 1024;
+/// Bytes that are sent at once. Two or three such chunks of each transfer are in memory.
+const CHUNK: usize = 128 * 1024;
+/// Bytes that are summed at once: they stay in the processor's cache between the two.
+const SUMMED: usize = 64 * 1024;
 /// What a slow line must manage on average, in bytes per second.
 const SLOWEST: u64 = 4 * 1024;
 
@@ -93,7 +96,7 @@ impl Source {
             Self::File { path, offset, len } => {
                 (sha256, md5) = blocking(move || {
                     let mut reader = Reader::open(&path, offset, len)?;
-                    let mut chunk = vec![0; CHUNK];
+                    let mut chunk = vec![0; SUMMED];
                     loop {
                         let n = reader.read(&mut chunk)?;
                         if n == 0 {
