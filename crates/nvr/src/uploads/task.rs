@@ -96,6 +96,10 @@ impl Filler {
                 while !cancel.is_cancelled()
                     && store.uploads_redirect_some(BATCH, now, since).await? > 0
                 {}
+                // What was not reached is not at the new destination: the next start goes on.
+                if cancel.is_cancelled() {
+                    return Ok(());
+                }
             }
             store.setting_set(STORED_AT, at.incoming.clone()).await?;
         }
