@@ -61,14 +61,16 @@ test('a folder becomes the destination, tried before it is saved, and footage ar
 });
 
 test('an access key that is kept can be forgotten, after it is said what that means', async ({ page, recorder }) => {
-  await recorder.api('PATCH', '/storage', { key_id: 'AKIAEXAMPLE', secret: 'a-secret' });
+  await recorder.api('PATCH', '/storage', { destination: 's3', endpoint: 'http://127.0.0.1:9', bucket: 'footage', key_id: 'AKIAEXAMPLE', secret: 'a-secret' });
   await signIn(page, recorder, '/storage?part=destination');
-  await page.getByRole('radio', { name: 'S3', exact: false }).click();
-  await expect(page.getByLabel('Access key id')).toHaveAttribute('placeholder', 'Kept, unchanged');
   const forget = page.getByRole('button', { name: 'Forget the kept key' });
+  await expect(page.getByLabel('Access key id')).toHaveAttribute('placeholder', 'Kept, unchanged');
+  await expect(forget, 'a key that is needed is not offered to be forgotten').toHaveCount(0);
+  await page.getByRole('radio', { name: 'Nowhere', exact: true }).click();
+  await save(page);
   await forget.click();
   const dialog = page.getByRole('dialog');
-  await expect(dialog.getByText('Nothing uses it at present.', { exact: false })).toBeVisible();
+  await expect(dialog.getByText('It is deleted from the secret store of this computer.')).toBeVisible();
   await dialog.getByRole('button', { name: 'Forget the kept key' }).click();
   await expect(dialog).toBeHidden();
   await expect(forget).toBeHidden();
