@@ -221,6 +221,7 @@ async fn felt(rows: u64, filled: Filled, for_long: Duration) -> Result<Felt> {
                 bytes: 1,
                 codecs: "avc1.64001f".into(),
                 continues: true,
+                sha256: None,
             })
             .await?;
         felt.closed.push(closed.elapsed().as_secs_f64() * 1000.0);

@@ -1,6 +1,8 @@
 //! Uploading a gigabyte of segments to an S3 server on this computer, beside rclone.
 //!
 //! The whole recorder counts, database and all; the server is a process of its own and does not.
+//! Footage that was recorded while there was a destination has its sums already; what they cost
+//! then is a line of its own.
 
 use std::{
     fs,
@@ -17,6 +19,7 @@ use oriel_store::{NewCamera, Store};
 use oriel_system_tests::{Recorder, RecorderOptions};
 use oriel_testkit::storage::TestStorage;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::{cost, record::release, table};
 
@@ -107,14 +110,18 @@ fn peak(pid: u32) -> Result<f64> {
 
 /// Runs both in turn, `rounds` times, and prints the best of each.
 pub fn run(megabytes: u64, rounds: u32, rclone: &Path) -> Result<()> {
-    let data = tempfile::tempdir()?;
+    let (data, older) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let count = (megabytes * 1_000_000).div_ceil(SEGMENT);
-    let footage = tokio::runtime::Runtime::new()?.block_on(fill(data.path(), count))?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let runtime = tokio::runtime::Runtime::new()?;
+    let (footage, summing) = runtime.block_on(fill(data.path(), count, true))?;
+    runtime.block_on(fill(older.path(), count, false))?;
+    let (mut ours, mut before, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         theirs.push(copied(rclone, &footage, count)?);
-        let copy = tempfile::tempdir()?;
-        ours.push(uploaded(data.path(), copy.path(), count)?);
+        for (data, taken) in [(&data, &mut ours), (&older, &mut before)] {
+            let copy = tempfile::tempdir()?;
+            taken.push(uploaded(data.path(), copy.path(), count)?);
+        }
     }
     let best = |all: &[Taken], of: fn(&Taken) -> f64| {
         all.iter()
@@ -146,14 +153,23 @@ pub fn run(megabytes: u64, rounds: u32, rclone: &Path) -> Result<()> {
         ],
         &[
             line("Oriel, the whole recorder", &ours),
+            line("the same, footage from before the destination", &before),
             line("rclone copy", &theirs),
         ],
+    );
+    let summing = summing.as_secs_f64();
+    println!(
+        "\nMaking the sums as segments are closed: {summing:.2} s, {:.2} of rclone's CPU, \
+         spread over {} minutes of recording",
+        summing / cpu,
+        count.cast_signed() * SEGMENT_MS / 60_000
     );
     Ok(())
 }
 
-/// A data folder with so many segments. Gives the folder with their files.
-async fn fill(data: &Path, count: u64) -> Result<PathBuf> {
+/// A data folder with so many segments, `summed` as they are when there is a destination. Gives
+/// the folder with their files, and what the sums took.
+async fn fill(data: &Path, count: u64, summed: bool) -> Result<(PathBuf, Duration)> {
     let store = Store::open(&data.join("oriel.db")).await?;
     let channel = ChannelId::from_random([1; 12]);
     store
@@ -175,6 +191,7 @@ async fn fill(data: &Path, count: u64) -> Result<PathBuf> {
     let footage = data.join("recordings").join(channel.as_str());
     fs::create_dir_all(&footage)?;
     let now = i64::try_from(std::time::UNIX_EPOCH.elapsed()?.as_millis())?;
+    let mut summing = Duration::ZERO;
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     for n in 0..i64::try_from(count)? {
         let start = now - (i64::try_from(count)? - n + 10) * SEGMENT_MS;
@@ -188,6 +205,12 @@ async fn fill(data: &Path, count: u64) -> Result<PathBuf> {
         }
         file.write_all(&bytes)?;
         file.sync_all()?;
+        let sha256 = summed.then(|| {
+            let begun = Instant::now();
+            let sum = Sha256::digest(&bytes).into();
+            summing += begun.elapsed();
+            sum
+        });
         store
             .recording_insert(SegmentClosed {
                 channel: channel.clone(),
@@ -197,11 +220,12 @@ async fn fill(data: &Path, count: u64) -> Result<PathBuf> {
                 bytes: SEGMENT,
                 codecs: "avc1.64001f".into(),
                 continues: n > 0,
+                sha256,
             })
             .await?;
     }
     store.close().await;
-    Ok(footage)
+    Ok((footage, summing))
 }
 
 fn complete(server: &Server, count: u64) -> Result<()> {

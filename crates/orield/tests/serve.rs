@@ -42,7 +42,15 @@ struct Recorder {
     child: Child,
     address: String,
     link: String,
-    log: std::thread::JoinHandle<String>,
+    log: Option<std::thread::JoinHandle<String>>,
+}
+
+impl Drop for Recorder {
+    /// A test that fails leaves no program behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Recorder {
@@ -72,7 +80,7 @@ impl Recorder {
             child,
             address,
             link,
-            log,
+            log: Some(log),
         }
     }
 
@@ -128,7 +136,12 @@ impl Recorder {
         #[cfg(not(unix))]
         self.child.kill().unwrap();
         self.wait();
-        self.log.join().unwrap()
+        self.log()
+    }
+
+    /// All it has written to its log; returns when it has ended.
+    fn log(&mut self) -> String {
+        self.log.take().unwrap().join().unwrap()
     }
 }
 
@@ -224,7 +237,7 @@ fn told_to_stop_it_ends_in_order_and_starts_again_on_the_same_data() {
         assert_eq!(recorder.wait().code(), Some(0));
         assert!(!data.path().join("run.json").exists());
         drop(idle);
-        let log = recorder.log.join().unwrap();
+        let log = recorder.log();
         // Each phase has its budget, 5 s in all; none was cut short.
         assert!(log.contains("late=[]"), "{log}");
     }
@@ -242,7 +255,7 @@ fn one_key_press_that_arrives_twice_is_one_wish() {
     recorder.signal_twice("-INT", "-TERM");
     assert_eq!(recorder.wait().code(), Some(0));
     drop(idle);
-    let log = recorder.log.join().unwrap();
+    let log = recorder.log();
     assert!(log.contains("late=[]"), "{log}");
 }
 

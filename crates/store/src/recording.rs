@@ -142,11 +142,14 @@ impl Store {
             let changed = c
                 .prepare_cached(
                     "INSERT INTO recording
-                       (channel, run, start_ms, end_ms, bytes, codec, continues, local, state)
+                       (channel, run, start_ms, end_ms, bytes, codec, continues, local, state,
+                        sha256)
                      VALUES (?1, (SELECT id FROM run WHERE id = ?2 AND channel = ?1), ?3, ?4, ?5,
-                       ?6, ?7, 1, 0)
+                       ?6, ?7, 1, 0, ?8)
                      ON CONFLICT (channel, start_ms) DO UPDATE SET end_ms = excluded.end_ms,
                        bytes = excluded.bytes, codec = excluded.codec, local = 1,
+                       sha256 = CASE WHEN bytes = excluded.bytes
+                         THEN coalesce(excluded.sha256, sha256) ELSE excluded.sha256 END,
                        state = CASE WHEN state = 2 THEN 2 ELSE 0 END
                      WHERE state = 3 OR (state = 2 AND local = 0 AND bytes = excluded.bytes)",
                 )?
@@ -158,6 +161,7 @@ impl Store {
                     i64::try_from(segment.bytes).unwrap_or(i64::MAX),
                     codec,
                     segment.continues,
+                    segment.sha256,
                 ))?;
             if changed > 0 {
                 let id = c

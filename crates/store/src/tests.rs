@@ -100,6 +100,7 @@ impl Temporary {
             bytes: 1000,
             codecs: "avc1.64001f,mp4a.40.2".into(),
             continues: false,
+            sha256: None,
         }
     }
 

@@ -172,5 +172,7 @@ fn describe(channel: &ChannelId, start: Timestamp, found: &Scan) -> OpenSegment 
         bytes: found.good_len,
         codecs: found.codecs(),
         continues: false,
+        // Only the writer knows what the bytes were meant to be.
+        sha256: None,
     }
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use oriel_api::{ChannelId, Reason, Timestamp, link::OpenSegment};
+use oriel_bucket::SharedStores;
 use oriel_media::TrackKind;
 use oriel_task::{Ladder, Severity};
 use tracing::{error, info, warn};
@@ -100,6 +101,7 @@ struct Ground {
     volume: Arc<dyn Volume>,
     pace: Arc<Pace>,
     reporter: Arc<Reporter>,
+    stores: SharedStores,
 }
 
 /// A channel whose disk refused.
@@ -118,6 +120,7 @@ impl Disk {
         volume: Arc<dyn Volume>,
         pace: Arc<Pace>,
         reporter: Arc<Reporter>,
+        stores: SharedStores,
         reserve: Reserve,
         place: Arc<Place>,
     ) -> Self {
@@ -128,6 +131,7 @@ impl Disk {
                 volume,
                 pace,
                 reporter,
+                stores,
             },
             recorders: HashMap::new(),
             troubles: HashMap::new(),
@@ -245,7 +249,12 @@ impl Disk {
                 .map(|mut recorder| {
                     scope.spawn(move || {
                         let run = Arc::clone(recorder.run());
-                        if let Err(error) = ground.with(&mut recorder, Recorder::close) {
+                        let closed = ground.with(&mut recorder, |recorder, tools| {
+                            // There is little time; the upload makes the sum.
+                            tools.summed = false;
+                            recorder.close(tools)
+                        });
+                        if let Err(error) = closed {
                             warn!(channel = %run.channel, %error, "left for the next start");
                         }
                         run.state.rest();
@@ -363,6 +372,7 @@ impl Ground {
             sync_interval: Duration::from_secs(u64::from(
                 self.pace.sync_seconds.load(Ordering::Relaxed),
             )),
+            summed: self.stores.now().remote.is_some(),
             closed: &mut closed,
         };
         work(recorder, &mut tools)

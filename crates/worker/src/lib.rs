@@ -34,6 +34,7 @@ mod segment_writer;
 mod sink;
 mod spool;
 mod state;
+mod sum;
 mod sync;
 mod upload;
 mod worker;

@@ -33,6 +33,8 @@ pub(crate) struct Tools<'a> {
     /// Most bytes of a segment; a single group of pictures may be larger.
     pub(crate) segment_bytes: Option<u64>,
     pub(crate) sync_interval: Duration,
+    /// Segments get their SHA-256 as they are closed.
+    pub(crate) summed: bool,
     /// Takes segments that are complete.
     pub(crate) closed: &'a mut dyn FnMut(&Arc<Run>, OpenSegment),
 }
@@ -269,7 +271,7 @@ impl Recorder {
 
     fn close_writer(&mut self, writer: SegmentWriter, tools: &mut Tools) -> io::Result<()> {
         let open = writer.segment().clone();
-        let closed = writer.close(tools.spool, &self.run.state);
+        let closed = writer.close(tools.spool, &self.run.state, tools.summed);
         match closed {
             Ok(Some(segment)) => {
                 self.run.state.closed(open.start, &segment);

@@ -182,6 +182,7 @@ impl Reporting {
                     bytes: segment.bytes,
                     codecs: segment.codecs.clone(),
                     continues: segment.continues,
+                    sha256: segment.sha256,
                 };
                 self.nvr.segment_closed(closed).await?;
                 state.settled(segment.start);

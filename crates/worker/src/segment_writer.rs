@@ -26,10 +26,13 @@ use crate::{
     run::Run,
     spool::{Spool, exists},
     state::ChannelState,
+    sum,
 };
 
 /// Fragments of video a second, at most, when key frames come once a second or less often.
 const PIECES_PER_SECOND: usize = 3;
+/// Larger segments are not summed as they are closed: other channels would wait for it.
+const SUMMED_MAX: u64 = 64 * 1024 * 1024;
 
 /// Why a segment cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +103,7 @@ impl SegmentWriter {
                 bytes: header_len,
                 codecs: run.format.codecs(),
                 continues,
+                sha256: None,
             },
             base,
             audio_base: rescale(
@@ -203,12 +207,31 @@ impl SegmentWriter {
         }
     }
 
-    /// Writes the index, syncs, and gives the file its final name. `None` when it held nothing
-    /// and was removed. After an error the `.part` is left for recovery.
+    /// The sum of what is now complete, while the system still has it in memory. Without one
+    /// the upload makes it.
+    fn summed(&self) -> Option<[u8; 32]> {
+        let len = self.segment.bytes;
+        if len > SUMMED_MAX {
+            return None;
+        }
+        let sum = File::open(&self.path).and_then(|file| sum::sha256(At::new(&file, len)));
+        match sum {
+            Ok(sum) => Some(sum),
+            Err(error) => {
+                tracing::debug!(%error, "no sum for a segment");
+                None
+            }
+        }
+    }
+
+    /// Writes the index, syncs, and gives the file its final name; with `summed` also makes its
+    /// SHA-256. `None` when it held nothing and was removed. After an error the `.part` is left
+    /// for recovery.
     pub(crate) fn close(
         mut self,
         spool: &Spool,
         state: &ChannelState,
+        summed: bool,
     ) -> io::Result<Option<OpenSegment>> {
         if self.is_empty() {
             std::fs::remove_file(&self.path)?;
@@ -224,6 +247,9 @@ impl SegmentWriter {
         }
         self.add_tail();
         self.file.sync()?;
+        if summed {
+            self.segment.sha256 = self.summed();
+        }
         // Windows does not rename what is open elsewhere without sharing; ours is closed first.
         drop(self.file);
         let channel = &self.segment.channel;

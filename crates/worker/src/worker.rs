@@ -156,6 +156,7 @@ impl Worker {
             Arc::clone(&self.volume),
             Arc::clone(&self.pace),
             Arc::clone(&self.reporter),
+            self.stores.clone(),
             Reserve::new(self.reserve_bytes, Arc::clone(&self.stopped)),
             Arc::clone(&self.place),
         );

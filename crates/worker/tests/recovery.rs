@@ -212,6 +212,7 @@ async fn many_rows_are_gone_through_in_batches() {
             bytes: 1,
             codecs: String::new(),
             continues: false,
+            sha256: None,
         };
         if i % 400 != 7 {
             fs::write(bench.file(&row), &bytes).unwrap();

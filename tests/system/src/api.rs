@@ -152,10 +152,16 @@ impl Api {
         self.ok("POST", "/storage/retry", Some(json!({})))
     }
 
+    /// Those of the last events that are of a kind, the newest first.
+    pub fn events(&self, kind: EventKind) -> Result<Vec<Event>> {
+        let mut page: Page<Event> = self.ok("GET", "/events?limit=500", None)?;
+        page.items.retain(|e| e.kind == kind);
+        Ok(page.items)
+    }
+
     /// How many of the last events are of a kind.
     pub fn count_events(&self, kind: EventKind) -> Result<usize> {
-        let page: Page<Event> = self.ok("GET", "/events?limit=500", None)?;
-        Ok(page.items.iter().filter(|e| e.kind == kind).count())
+        Ok(self.events(kind)?.len())
     }
 
     /// Every segment of a camera since the beginning of the day before.

@@ -186,3 +186,35 @@ fn footage_from_before_there_was_a_storage_follows() {
             .then_some(())
     });
 }
+
+#[test]
+fn a_segment_that_changed_on_the_disk_is_told_and_not_passed_off_as_recorded() {
+    let scene = Scene::new(RecorderOptions::default());
+    // From here on segments are summed as they are closed.
+    scene.wait_stored(1);
+    scene.storage.fail(Fault::Down);
+    let folder = scene.recorder.recordings().join(&scene.channel);
+    let waiting = wait::within(PATIENCE, "a segment waits", || {
+        let all = scene.api().segments(&scene.id).ok()?;
+        all.into_iter().find(|s| s.state == SegmentState::Uploading)
+    });
+    let file = folder.join(&waiting.name);
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, &bytes).unwrap();
+    scene.storage.fail(Fault::None);
+    let lost = wait::within(PATIENCE, "the damage is an event", || {
+        let page = scene.api().events(EventKind::UploadLost).ok()?;
+        page.into_iter().next()
+    });
+    assert!(lost.reason.unwrap().message.contains("damaged"));
+    scene.wait_stored(1);
+    let start = format!("/{}-", waiting.start.ms());
+    let objects = scene.storage.objects().unwrap();
+    assert!(objects.keys().all(|k| !k.contains(&start)), "{objects:?}");
+    // What is left of it can still be seen here.
+    let all = scene.api().segments(&scene.id).unwrap();
+    let kept = all.iter().find(|s| s.start == waiting.start).unwrap();
+    assert!(kept.local && kept.state == SegmentState::Local, "{kept:?}");
+}

@@ -105,6 +105,8 @@ pub struct OpenSegment {
     pub codecs: String,
     /// Continues the run of the segment before.
     pub continues: bool,
+    /// SHA-256 of one that is complete, when it was made.
+    pub sha256: Option<[u8; 32]>,
 }
 
 /// How a channel's segments are cut.
@@ -224,6 +226,8 @@ pub struct SegmentClosed {
     pub codecs: String,
     /// Continues the run of the segment before.
     pub continues: bool,
+    /// SHA-256, when it was made as the segment was closed.
+    pub sha256: Option<[u8; 32]>,
 }
 
 /// worker and agent to nvr.

@@ -69,6 +69,7 @@ mod tests {
             bytes: 1,
             codecs: String::new(),
             continues: true,
+            sha256: None,
         }
     }
 

@@ -40,6 +40,7 @@ async fn close(r: &Recorder, channel: &ChannelId, start: i64) {
         bytes: 1000,
         codecs: "avc1.64001f".into(),
         continues: true,
+        sha256: None,
     };
     r.nvr.segment_closed(segment).await.unwrap();
 }
@@ -166,6 +167,7 @@ async fn an_end_in_the_future_is_waited_for_until_its_segment_is_closed() {
         bytes: 10,
         codecs: "avc1.64001f".into(),
         continues: true,
+        sha256: None,
     };
     r.worker.open.lock().unwrap().push(open.clone());
     let mut changes = r.nvr.subscribe();

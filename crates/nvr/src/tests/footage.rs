@@ -25,6 +25,7 @@ fn segment(channel: &ChannelId, start: i64) -> SegmentClosed {
         bytes: 1000,
         codecs: "avc1.64001f,mp4a.40.2".into(),
         continues: start > 0,
+        sha256: None,
     }
 }
 
@@ -36,6 +37,7 @@ fn open(channel: &ChannelId, start: i64, end: i64) -> OpenSegment {
         bytes: 77,
         codecs: "avc1.64001f".into(),
         continues: true,
+        sha256: None,
     }
 }
 

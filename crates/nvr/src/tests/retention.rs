@@ -75,6 +75,7 @@ impl Scene {
                 bytes: GB,
                 codecs: "avc1.64001f".into(),
                 continues: false,
+                sha256: None,
             })
             .await
             .unwrap();

@@ -7,9 +7,13 @@ use oriel_api::{
 };
 use oriel_bucket::ObjectKey;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::fakes::{NOON, Recorder, until};
-use crate::NvrOptions;
+use crate::{
+    NvrOptions,
+    uploads::task::{Filler, STORED_AT},
+};
 
 async fn recorder(data: &std::path::Path) -> Recorder {
     Recorder::with(NvrOptions {
@@ -38,6 +42,7 @@ async fn close(r: &Recorder, channel: &ChannelId, n: i64) {
         bytes: 1000,
         codecs: "avc1.64001f".into(),
         continues: n > 0,
+        sha256: None,
     };
     r.nvr.segment_closed(segment).await.unwrap();
 }
@@ -155,6 +160,33 @@ async fn policies_and_destinations_fill_and_empty_the_queue() {
     r.ok("storage_update", json!({ "destination": "none" }))
         .await;
     until_due(&r, 0).await;
+}
+
+#[tokio::test]
+async fn a_change_of_destination_that_was_broken_off_goes_on_at_the_next_start() {
+    let data = tempfile::tempdir().unwrap();
+    let r = recorder(data.path()).await;
+    let (_, channel) = r.camera("Door", "rtsp://door/1").await;
+    set_destination(&r, "").await;
+    for n in 0..2 {
+        close(&r, &channel, n).await;
+    }
+    until_due(&r, 2).await;
+    for task in due(&r).await {
+        r.nvr.upload_done(task.id, done(&task)).await.unwrap();
+    }
+    until_due(&r, 0).await;
+    r.pass(1000);
+    // What is stored was stored at another place, and this one was chosen as everything stopped.
+    let elsewhere = r.nvr.store.setting_set(STORED_AT, "elsewhere".into());
+    elsewhere.await.unwrap();
+    let filler = Filler::new(r.nvr.clone());
+    let stopping = CancellationToken::new();
+    stopping.cancel();
+    filler.fill(&stopping).await.unwrap();
+    assert!(due(&r).await.is_empty());
+    filler.fill(&CancellationToken::new()).await.unwrap();
+    assert_eq!(due(&r).await.len(), 2);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The upload queue: what the worker asks of it and tells it, and the task that fills it by the
 //! settings. Not here: sending anything.
 
-mod task;
+pub(crate) mod task;
 
 use std::{
     collections::HashSet,

@@ -20,13 +20,13 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Viewers are told at most so often.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// Which destination the stored segments and snapshots are at.
-const STORED_AT: &str = "stored_at";
+pub(crate) const STORED_AT: &str = "stored_at";
 /// Which destination the stored clips and exports are at.
 const PRODUCED_AT: &str = "produced_at";
 /// What the queue was last brought in line with.
 const QUEUED_FOR: &str = "queued_for";
 
-struct Filler {
+pub(crate) struct Filler {
     nvr: Arc<Nvr>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn spawn(nvr: Arc<Nvr>, cancel: CancellationToken) -> JoinHandle<()> 
     let (status, _) = watch::channel(Status::Stopped);
     let nudge = Arc::new(tokio::sync::Notify::new());
     tokio::spawn(async move {
-        supervise("queue", Filler { nvr }, status, nudge, cancel).await;
+        supervise("queue", Filler::new(nvr), status, nudge, cancel).await;
     })
 }
 
@@ -72,7 +72,12 @@ fn at(settings: &StorageSettings) -> Option<At> {
 }
 
 impl Filler {
-    async fn fill(&self, cancel: &CancellationToken) -> Result<(), Error> {
+    pub(crate) fn new(nvr: Arc<Nvr>) -> Self {
+        Self { nvr }
+    }
+
+    /// Brings the queue in line with the settings. May be broken off at any point and repeated.
+    pub(crate) async fn fill(&self, cancel: &CancellationToken) -> Result<(), Error> {
         let store = &self.nvr.store;
         let settings = self.nvr.storage_settings();
         let at = at(&settings);

@@ -70,6 +70,7 @@ impl Line {
             bytes: 1,
             codecs: "avc1".into(),
             continues: true,
+            sha256: None,
         });
         let window = Range {
             start: at(start),

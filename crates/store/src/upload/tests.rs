@@ -1,7 +1,7 @@
 //! The queue: what gets into it, in which order it leaves, and that news may come twice, late and
 //! in any order.
 
-use oriel_api::{EventKind, Range, UploadPolicy};
+use oriel_api::{EventKind, Range, UploadPolicy, link::SegmentClosed};
 
 use super::*;
 use crate::{
@@ -90,6 +90,29 @@ async fn the_oldest_goes_first_and_a_failed_one_waits_alone() {
     assert_eq!((rest.len(), rest[0].id == first.id), (1, false));
     t.store.uploads_hurry().await.unwrap();
     assert_eq!(due(&t, 0).await.len(), 3);
+}
+
+#[tokio::test]
+async fn the_sum_that_was_made_when_a_segment_was_closed_goes_with_it() {
+    let (t, channel) = recorder(UploadPolicy::All).await;
+    let segment = SegmentClosed {
+        sha256: Some(SUM),
+        ..t.closed(&channel, 0, 30_000)
+    };
+    t.store.recording_insert(segment.clone()).await.unwrap();
+    assert_eq!(due(&t, 0).await[0].sha256, Some(SUM));
+    // It is still what a file must be that was away and is found again, unless it is another.
+    for (bytes, sum) in [(1000, Some(SUM)), (999, None)] {
+        let task = due(&t, 0).await.remove(0);
+        t.store.upload_impossible(task.id, true).await.unwrap();
+        let found = SegmentClosed {
+            bytes,
+            sha256: None,
+            ..segment.clone()
+        };
+        t.store.recording_insert(found).await.unwrap();
+        assert_eq!(due(&t, 0).await[0].sha256, sum);
+    }
 }
 
 #[tokio::test]

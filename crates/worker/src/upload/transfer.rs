@@ -7,10 +7,10 @@ use oriel_api::link::{UploadDone, UploadTask};
 use oriel_bucket::{
     Bucket, BucketError, Named, ObjectKey, PutOptions, Remote, Source, Stores, Upload, part_size,
 };
-use sha2::{Digest, Sha256};
 use tracing::{debug, info};
 
 use super::Tools;
+use crate::sum;
 
 /// Objects larger than this go in parts, so that an interruption costs a part and not all.
 const IN_PARTS: u64 = 64 * 1024 * 1024;
@@ -245,15 +245,10 @@ impl Transfer {
 }
 
 async fn sha256_of(path: PathBuf) -> Result<[u8; 32], BucketError> {
-    tokio::task::spawn_blocking(move || {
-        let mut file = std::fs::File::open(path)?;
-        let mut sum = Sha256::new();
-        std::io::copy(&mut file, &mut sum)?;
-        Ok(sum.finalize().into())
-    })
-    .await
-    .unwrap_or_else(|_| Err(ErrorKind::Other.into()))
-    .map_err(|e: std::io::Error| BucketError::Local(e.kind()))
+    tokio::task::spawn_blocking(move || sum::sha256(std::fs::File::open(path)?))
+        .await
+        .unwrap_or_else(|_| Err(ErrorKind::Other.into()))
+        .map_err(|e: std::io::Error| BucketError::Local(e.kind()))
 }
 
 fn judge(error: &BucketError) -> Ended {
