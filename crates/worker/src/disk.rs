@@ -96,12 +96,13 @@ pub(crate) struct Disk {
 }
 
 /// What recorders stand on.
-struct Ground {
-    spool: Spool,
-    volume: Arc<dyn Volume>,
-    pace: Arc<Pace>,
-    reporter: Arc<Reporter>,
-    stores: SharedStores,
+pub(crate) struct Ground {
+    pub(crate) spool: Spool,
+    pub(crate) volume: Arc<dyn Volume>,
+    pub(crate) pace: Arc<Pace>,
+    pub(crate) reporter: Arc<Reporter>,
+    /// With a destination, what is closed will be uploaded.
+    pub(crate) stores: SharedStores,
 }
 
 /// A channel whose disk refused.
@@ -116,23 +117,13 @@ struct Trouble {
 impl Disk {
     pub(crate) fn new(
         queue: Arc<Queue<Job>>,
-        spool: Spool,
-        volume: Arc<dyn Volume>,
-        pace: Arc<Pace>,
-        reporter: Arc<Reporter>,
-        stores: SharedStores,
+        ground: Ground,
         reserve: Reserve,
         place: Arc<Place>,
     ) -> Self {
         Self {
             queue,
-            ground: Ground {
-                spool,
-                volume,
-                pace,
-                reporter,
-                stores,
-            },
+            ground,
             recorders: HashMap::new(),
             troubles: HashMap::new(),
             reserve,

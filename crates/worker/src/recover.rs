@@ -335,6 +335,7 @@ fn row(segment: &OpenSegment) -> SegmentClosed {
         bytes: segment.bytes,
         codecs: segment.codecs.clone(),
         continues: false,
+        sha256: segment.sha256,
     }
 }
 

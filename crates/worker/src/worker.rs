@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     assembly,
-    disk::{Disk, Job, Pace},
+    disk::{Disk, Ground, Job, Pace},
     hub::{Hub, LiveOptions, LiveRun, LiveSubscription, StreamKey},
     mover::{self, Step},
     notices,
@@ -152,11 +152,13 @@ impl Worker {
         started.running = true;
         let disk = Disk::new(
             Arc::clone(&self.queue),
-            self.spool.clone(),
-            Arc::clone(&self.volume),
-            Arc::clone(&self.pace),
-            Arc::clone(&self.reporter),
-            self.stores.clone(),
+            Ground {
+                spool: self.spool.clone(),
+                volume: Arc::clone(&self.volume),
+                pace: Arc::clone(&self.pace),
+                reporter: Arc::clone(&self.reporter),
+                stores: self.stores.clone(),
+            },
             Reserve::new(self.reserve_bytes, Arc::clone(&self.stopped)),
             Arc::clone(&self.place),
         );
