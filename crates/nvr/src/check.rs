@@ -1,8 +1,8 @@
 //! What `orield check` needs of the database while nothing runs: rows to compare with files,
 //! and the two repairs.
 
-use oriel_api::{ChannelId, Range, Result, Timestamp, link::SegmentClosed};
-use oriel_store::{Inserted, RecordingRow, Store};
+use oriel_api::{ChannelId, ExportStatus, Range, Result, Timestamp, link::SegmentClosed};
+use oriel_store::{ExportPartRow, ExportRow, Inserted, RecordingRow, Store};
 
 /// Rows fetched at a time.
 const PAGE: u32 = 5000;
@@ -38,6 +38,17 @@ pub async fn mark_missing(store: &Store, channel: &ChannelId, start: Timestamp) 
 /// Adds a row for a file that has none. Gives whether one was added.
 pub async fn adopt(store: &Store, segment: SegmentClosed) -> Result<bool> {
     Ok(store.recording_insert(segment).await? == Inserted::Added)
+}
+
+/// The export that a manifest in the folder of a job tells of; `None` when it is none of ours.
+/// Which of its files are there is for the caller to say.
+pub fn export_of(job: &str, manifest: &[u8]) -> Option<ExportRow> {
+    crate::exports::restore::export(job, manifest)
+}
+
+/// How an export with these parts stands, once all have ended.
+pub fn export_status(parts: &[ExportPartRow]) -> ExportStatus {
+    crate::exports::restore::status(parts)
 }
 
 /// Randomness for an id.

@@ -57,6 +57,18 @@ pub(crate) fn hex(bytes: [u8; 32]) -> String {
     })
 }
 
+/// A hash from its text; `None` when it is none.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, digits) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(out)
+}
+
 /// A channel's name and a moment in this computer's time zone, as the name of something.
 pub(crate) async fn named(channel: &str, at: Timestamp) -> Result<String> {
     let time = local(at, "%Y-%m-%d %H:%M:%S").await?;

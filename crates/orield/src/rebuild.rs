@@ -3,6 +3,8 @@
 //! Keys say whose a recording is, when it began and how long it is; the head of each object says
 //! the codecs. Everything is found again or counted, and a second run changes nothing.
 
+mod exports;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt, TryStreamExt};
@@ -57,6 +59,8 @@ pub struct Rebuilt {
     pub snapshots: Restored,
     /// Rows of clips.
     pub clips: Restored,
+    /// Rows of exports.
+    pub exports: Restored,
     /// Objects that are named like ours and cannot be read; left alone.
     pub unreadable: u64,
     /// Objects of others; left alone.
@@ -156,6 +160,7 @@ pub async fn rebuild(
     Box::pin(work.recordings()).await?;
     Box::pin(work.snapshots()).await?;
     Box::pin(work.clips()).await?;
+    Box::pin(work.exports()).await?;
     Ok(work.out)
 }
 

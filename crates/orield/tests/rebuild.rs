@@ -7,12 +7,12 @@ mod s3;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use oriel_api::{ChannelId, ClipId, Range, Secret, Timestamp};
+use oriel_api::{ChannelId, ClipId, ExportStatus, Range, Secret, Timestamp};
 use oriel_bucket::{
     Addressing, Areas, Bucket, CredentialSource, KeyPrefix, ObjectKey, S3Bucket, S3Settings,
 };
 use oriel_media::{StreamItem, StreamReader};
-use oriel_store::{RecordingRow, Restored, Selection, Store, StoredRecording};
+use oriel_store::{ExportPartRow, RecordingRow, Restored, Selection, Store, StoredRecording};
 use orield::rebuild::{Rebuilt, rebuild};
 
 const NOON: i64 = 1_795_262_400_000;
@@ -202,4 +202,73 @@ async fn the_list_is_as_it_was_and_a_second_run_changes_nothing() {
         limit: 10,
     };
     assert_eq!(after.snapshots(selection).await.unwrap().rows.len(), 1);
+}
+
+fn moment(ms: i64) -> serde_json::Value {
+    serde_json::json!({ "utc": at(ms), "local": "whatever it was there" })
+}
+
+fn told(export: &str, channel: &ChannelId) -> Vec<u8> {
+    let span = serde_json::json!({ "start": moment(0), "end": moment(60_000) });
+    let file = |name: &str, bytes: u64| {
+        serde_json::json!({
+            "camera_id": "cameracamera", "camera": "Yard", "channel_id": channel,
+            "status": "finished", "file": name, "bytes": bytes, "sha256": "ab".repeat(32),
+            "footage": span, "gaps": [],
+        })
+    };
+    serde_json::json!({
+        "oriel_version": "1.0.0", "export_id": export, "created": moment(90_000),
+        "time_zone": "Europe/Zagreb", "asked_for": span, "with_audio": true,
+        "files": [file("yard.mp4", 40), file("gate.mp4", 41)],
+    })
+    .to_string()
+    .into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exports_come_back_with_the_files_that_are_there() {
+    let s3 = s3::S3::start().await;
+    let bucket = bucket(&s3).await;
+    let areas = Areas {
+        incoming: bucket.clone(),
+        produced: bucket.clone(),
+    };
+    let channel: ChannelId = "abcdefghjk23".parse().unwrap();
+    let put = async |job: &str, file: &str, bytes: Vec<u8>| {
+        let key = ObjectKey::export(job, file).unwrap();
+        bucket.put_bytes(&key, bytes, None).await.unwrap();
+    };
+    let (whole, torn) = ("exportexport", "tornexportab");
+    put(whole, "yard.mp4", vec![1; 40]).await;
+    put(whole, "gate.mp4", vec![2; 41]).await;
+    put(whole, "manifest.json", told(whole, &channel)).await;
+    // One file is gone, the other is not what was made; and one that nobody tells of.
+    put(torn, "gate.mp4", vec![2; 3]).await;
+    put(torn, "manifest.json", told(torn, &channel)).await;
+    put("nobodysaidso", "yard.mp4", vec![1; 40]).await;
+    put("otherexports", "manifest.json", told(whole, &channel)).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().join("oriel.db")).await.unwrap();
+    let run = async || rebuild(&store, &areas, random, |_| {}).await.unwrap();
+    let out = run().await;
+    assert_eq!((out.exports.added, out.unreadable), (2, 2));
+    assert_eq!((run().await).exports.known, 2);
+    let read = async |id: &str| {
+        let row = store.export(id.parse().unwrap()).await.unwrap();
+        row.unwrap()
+    };
+    let row = read(whole).await;
+    assert_eq!(row.status, ExportStatus::Finished);
+    assert_eq!((row.range.end, row.created), (at(60_000), at(90_000)));
+    assert!(row.parts.iter().all(|p| p.stored.is_some() && !p.local));
+    assert_eq!(row.parts[1].sha256, Some([0xab; 32]));
+    let row = read(torn).await;
+    assert_eq!(
+        (row.status, row.reason.is_some()),
+        (ExportStatus::Failed, true)
+    );
+    let lost = |p: &ExportPartRow| p.status == ExportStatus::Failed && p.stored.is_none();
+    assert!(row.parts.iter().all(lost), "{:?}", row.parts);
 }

@@ -7,7 +7,7 @@ use oriel_api::{
 };
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{Result, Store, StoreError, channel, codec, text};
+use crate::{ExportPartRow, ExportRow, Result, Store, StoreError, channel, codec, text};
 
 /// A segment in the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,6 +228,18 @@ impl Store {
         .await
     }
 
+    /// Makes rows for exports in the bucket, with new numbers.
+    pub async fn exports_restore(&self, rows: Vec<ExportRow>) -> Result<Restored> {
+        self.write(move |c| {
+            let mut out = Restored::default();
+            for row in &rows {
+                count(&mut out, usize::from(export(c, row)?), 0);
+            }
+            Ok(out)
+        })
+        .await
+    }
+
     /// Makes rows for clips in the bucket; their channels exist.
     pub async fn clips_restore(&self, rows: Vec<StoredClip>) -> Result<Restored> {
         self.write(move |c| {
@@ -267,6 +279,59 @@ impl Store {
     }
 }
 
+fn export(c: &Connection, row: &ExportRow) -> Result<bool> {
+    let added = c
+        .prepare_cached(
+            "INSERT INTO export (public_id, start_ms, end_ms, format, with_audio, status,
+               manifest_key, manifest_bytes, created_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        )?
+        .execute((
+            row.id.as_str(),
+            row.range.start.ms(),
+            row.range.end.ms(),
+            text::word(&row.format)?,
+            row.with_audio,
+            text::word(&row.status)?,
+            &row.manifest_key,
+            row.manifest_bytes.map(size),
+            row.created.ms(),
+        ))?;
+    if added == 0 {
+        return Ok(false);
+    }
+    let export = c.last_insert_rowid();
+    for part in &row.parts {
+        export_part(c, export, part)?;
+    }
+    Ok(true)
+}
+
+fn export_part(c: &Connection, export: i64, part: &ExportPartRow) -> Result<()> {
+    c.prepare_cached(
+        "INSERT INTO export_part (export, camera, channel, name, file, status, reason, gaps,
+           media_start_ms, media_end_ms, bytes, sha256, object_key, stored_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )?
+    .execute((
+        export,
+        part.camera.as_str(),
+        part.channel.as_str(),
+        &part.name,
+        &part.file,
+        text::word(&part.status)?,
+        &part.reason,
+        text::json(&part.gaps)?,
+        part.media.map(|m| m.start.ms()),
+        part.media.map(|m| m.end.ms()),
+        part.bytes.map(size),
+        part.sha256,
+        &part.object_key,
+        part.stored.map(Timestamp::ms),
+    ))?;
+    Ok(())
+}
+
 fn count(out: &mut Restored, added: usize, linked: usize) {
     match (added, linked) {
         (0, 0) => out.known += 1,
@@ -277,6 +342,8 @@ fn count(out: &mut Restored, added: usize, linked: usize) {
 
 #[cfg(test)]
 mod tests {
+    use oriel_api::{ExportFormat, ExportStatus, Gap};
+
     use super::*;
     use crate::tests::Temporary;
 
@@ -370,5 +437,58 @@ mod tests {
         };
         let out = t.store.clips_restore(vec![clip.clone(), clip]).await;
         assert_eq!(out.map(|o| (o.added, o.known)).unwrap(), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn an_export_comes_back_once_with_all_that_was_known_of_its_files() {
+        let t = Temporary::new().await;
+        let part = ExportPartRow {
+            number: 0,
+            camera: "aaaaaaaaaaaa".parse().unwrap(),
+            channel: "abcdefghjk23".parse().unwrap(),
+            name: "Yard".into(),
+            file: "yard.mp4".into(),
+            status: ExportStatus::Partial,
+            reason: None,
+            gaps: vec![Gap {
+                start: at(3),
+                end: at(4),
+                reason: None,
+            }],
+            media: Some(Range {
+                start: at(1),
+                end: at(9),
+            }),
+            bytes: Some(7),
+            sha256: Some([9; 32]),
+            object_key: "exports/eeeeeeeeeeee/yard.mp4".into(),
+            local: false,
+            stored: Some(at(20)),
+        };
+        let row = ExportRow {
+            number: 0,
+            id: "eeeeeeeeeeee".parse().unwrap(),
+            range: Range {
+                start: at(1),
+                end: at(10),
+            },
+            format: ExportFormat::Mp4,
+            with_audio: false,
+            status: ExportStatus::Partial,
+            reason: None,
+            manifest_key: "exports/eeeeeeeeeeee/manifest.json".into(),
+            manifest_bytes: Some(3),
+            created: at(15),
+            parts: vec![part],
+        };
+        let out = t
+            .store
+            .exports_restore(vec![row.clone(), row.clone()])
+            .await;
+        assert_eq!(out.map(|o| (o.added, o.known)).unwrap(), (1, 1));
+        let mut read = t.store.export(row.id.clone()).await.unwrap().unwrap();
+        read.number = 0;
+        read.parts[0].number = 0;
+        assert_eq!(read, row);
     }
 }

@@ -97,12 +97,10 @@ impl Nvr {
         let Some(row) = self.store.export(id.clone()).await? else {
             return Ok(None);
         };
-        let all = |status| row.parts.iter().all(|p| p.status == status);
-        if all(ExportStatus::Failed) {
+        let status = super::restore::status(&row.parts);
+        if status == ExportStatus::Failed {
             let reason = row.parts.first().and_then(|p| p.reason.clone());
-            let ended = self
-                .store
-                .export_ended(id.clone(), ExportStatus::Failed, reason, None);
+            let ended = self.store.export_ended(id.clone(), status, reason, None);
             self.push_if(ended.await?);
             return Ok(None);
         }
@@ -112,11 +110,6 @@ impl Nvr {
                 warn!(export = %id, %error, "the manifest could not be written");
                 return Ok(Some(error));
             }
-        };
-        let status = if all(ExportStatus::Finished) {
-            ExportStatus::Finished
-        } else {
-            ExportStatus::Partial
         };
         let ended = self
             .store

@@ -1,56 +1,57 @@
-//! The manifest of an export: what its files are, so that they can be believed without Oriel.
+//! The manifest of an export: what its files are, so that they can be believed without Oriel,
+//! and found again when the database is lost.
 
 use jiff::tz::TimeZone;
 use oriel_api::{Error, ExportStatus, Gap, Range, Result, Timestamp};
 use oriel_bucket::ObjectKey;
 use oriel_store::{ExportPartRow, ExportRow};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Nvr, listing::hex, made::place_failed};
 
 /// A moment in UTC and in the time zone of the recorder.
-#[derive(Serialize)]
-struct Moment {
-    utc: Timestamp,
-    local: String,
+#[derive(Deserialize, Serialize)]
+pub(super) struct Moment {
+    pub(super) utc: Timestamp,
+    pub(super) local: String,
 }
 
-#[derive(Serialize)]
-struct Span {
-    start: Moment,
-    end: Moment,
+#[derive(Deserialize, Serialize)]
+pub(super) struct Span {
+    pub(super) start: Moment,
+    pub(super) end: Moment,
 }
 
-#[derive(Serialize)]
-struct File {
-    camera_id: String,
-    camera: String,
-    channel_id: String,
-    status: ExportStatus,
+#[derive(Deserialize, Serialize)]
+pub(super) struct File {
+    pub(super) camera_id: String,
+    pub(super) camera: String,
+    pub(super) channel_id: String,
+    pub(super) status: ExportStatus,
     /// Absent when the file was not made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<String>,
+    pub(super) file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bytes: Option<u64>,
+    pub(super) bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<String>,
+    pub(super) sha256: Option<String>,
     /// First to last frame.
     #[serde(skip_serializing_if = "Option::is_none")]
-    footage: Option<Span>,
-    gaps: Vec<Gap>,
+    pub(super) footage: Option<Span>,
+    pub(super) gaps: Vec<Gap>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Manifest {
-    oriel_version: String,
-    export_id: String,
-    created: Moment,
-    time_zone: String,
-    asked_for: Span,
-    with_audio: bool,
-    files: Vec<File>,
+#[derive(Deserialize, Serialize)]
+pub(super) struct Manifest {
+    pub(super) oriel_version: String,
+    pub(super) export_id: String,
+    pub(super) created: Moment,
+    pub(super) time_zone: String,
+    pub(super) asked_for: Span,
+    pub(super) with_audio: bool,
+    pub(super) files: Vec<File>,
 }
 
 fn moment(at: Timestamp, zone: &TimeZone) -> Result<Moment> {
@@ -85,7 +86,7 @@ fn file(part: &ExportPartRow, zone: &TimeZone) -> Result<File> {
     })
 }
 
-fn manifest(row: &ExportRow, version: &str, zone: &TimeZone) -> Result<Vec<u8>> {
+pub(super) fn manifest(row: &ExportRow, version: &str, zone: &TimeZone) -> Result<Vec<u8>> {
     let manifest = Manifest {
         oriel_version: version.into(),
         export_id: row.id.to_string(),
@@ -122,12 +123,12 @@ impl Nvr {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use oriel_api::{ExportFormat, ExportId};
 
-    #[test]
-    fn it_names_both_times_the_gaps_and_the_sums() {
+    /// An export that has just got its files.
+    pub(crate) fn sample() -> ExportRow {
         let at = Timestamp::from_ms;
         let range = Range {
             start: at(1_795_262_400_000),
@@ -149,11 +150,11 @@ mod tests {
             media: Some(range),
             bytes: Some(7),
             sha256: Some([0xab; 32]),
-            object_key: String::new(),
+            object_key: "exports/aaaaaaaaaaaa/front-door.mp4".into(),
             local: true,
             stored: None,
         };
-        let row = ExportRow {
+        ExportRow {
             number: 1,
             id: ExportId::from_random([0; 12]),
             range,
@@ -161,11 +162,16 @@ mod tests {
             with_audio: true,
             status: ExportStatus::Running,
             reason: None,
-            manifest_key: String::new(),
+            manifest_key: "exports/aaaaaaaaaaaa/manifest.json".into(),
             manifest_bytes: None,
             created: at(0),
             parts: vec![part],
-        };
+        }
+    }
+
+    #[test]
+    fn it_names_both_times_the_gaps_and_the_sums() {
+        let row = sample();
         let zone = TimeZone::get("Europe/Zagreb").unwrap();
         let text = manifest(&row, "1.2.3", &zone).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&text).unwrap();

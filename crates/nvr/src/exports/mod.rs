@@ -3,6 +3,7 @@
 mod file_name;
 mod job;
 mod manifest;
+pub(crate) mod restore;
 
 use std::collections::BTreeSet;
 

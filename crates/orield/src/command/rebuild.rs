@@ -228,6 +228,7 @@ fn report(out: &Rebuilt) {
         ),
         ("snapshots found again", out.snapshots.added),
         ("clips found again", out.clips.added),
+        ("exports found again", out.exports.added),
         ("objects that cannot be read", out.unreadable),
         ("foreign objects, left alone", out.foreign),
     ];
