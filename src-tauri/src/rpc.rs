@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use crate::recorder::{Recorder, Stage};
 
-/// The page is answered within this while the recorder starts; it asks again.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The page waits so long for the recorder to start: people may have to unlock their keyring first.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs an operation by name. Decoding, authorisation and audit happen behind it, as for HTTP.
 #[tauri::command]
@@ -18,6 +18,8 @@ pub async fn rpc(recorder: State<'_, Recorder>, op: String, input: Value) -> Res
     match timeout(PATIENCE, recorder.settled()).await {
         Ok(Stage::Running(system)) => system.rpc(&op, input).await,
         Ok(Stage::Failed(reason)) => Err(Error::unavailable(reason)),
-        Ok(Stage::Starting) | Err(_) => Err(Error::unavailable("Oriel is starting.")),
+        Ok(Stage::Starting) | Err(_) => Err(Error::unavailable(
+            "Oriel is still starting. Try again in a moment.",
+        )),
     }
 }

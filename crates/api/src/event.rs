@@ -180,4 +180,6 @@ pub enum Change {
     },
     /// This viewer missed changes: read the lists again.
     Resync {},
+    /// Nothing has changed; said every 20 s, so that a page knows a connection that has died.
+    Alive {},
 }

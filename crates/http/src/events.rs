@@ -1,5 +1,7 @@
 //! `WS /api/events/stream`: changes as they happen (`docs/protocol.md` §3).
 
+use std::time::Duration;
+
 use axum::{
     extract::{
         Query, State,
@@ -19,6 +21,9 @@ use crate::{
     site::Site,
     socket::{self, close},
 };
+
+/// A viewer hears something at least this often.
+const ALIVE_EVERY: Duration = Duration::from_secs(20);
 
 /// What the address may say.
 #[derive(Debug, Deserialize)]
@@ -66,6 +71,9 @@ async fn follow(site: &Site, socket: &mut WebSocket) -> Option<(u16, &'static st
     let mut changes = site.nvr().subscribe();
     let mut ping = tokio::time::interval(socket::PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // A page cannot see pings.
+    let mut alive = tokio::time::interval(ALIVE_EVERY);
+    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard = Instant::now();
     loop {
         let message = tokio::select! {
@@ -85,6 +93,7 @@ async fn follow(site: &Site, socket: &mut WebSocket) -> Option<(u16, &'static st
                 return Some((1001, "no answer to a ping"));
             }
             _ = ping.tick() => Message::Ping(bytes::Bytes::new()),
+            _ = alive.tick() => text(&Change::Alive {})?,
             change = changes.recv() => match change {
                 Ok(change) => text(&change)?,
                 Err(RecvError::Lagged(_)) => {

@@ -24,7 +24,7 @@ pub enum ListenError {
     /// Only this computer may connect, for now.
     #[error(
         "{0} is not an address of this computer alone. Listen on 127.0.0.1 or ::1; \
-         to reach the recorder from elsewhere put an SSH tunnel or a TLS proxy in front of it."
+         to reach the recorder from elsewhere use an SSH tunnel."
     )]
     NotLoopback(SocketAddr),
     /// The system refuses the address.

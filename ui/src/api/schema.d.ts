@@ -880,6 +880,9 @@ export interface components {
         } | {
             /** @constant */
             type: "resync";
+        } | {
+            /** @constant */
+            type: "alive";
         };
         /** @description A channel as callers see it. */
         Channel: {

@@ -1,19 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../api/types';
-import { byDay, merge } from './model';
+import { byDay } from './model';
 
 const event = (id: string, at: string): Event => ({ id, at, kind: 'connected' });
 
 describe('events', () => {
-  it('are merged newest first, each once', () => {
-    const old = [event('b', '2026-11-21T08:00:00Z'), event('a', '2026-11-21T07:00:00Z')];
-    const merged = merge(old, [event('c', '2026-11-21T09:00:00Z'), event('a', '2026-11-21T07:00:00Z')]);
-    expect(merged.map((e) => e.id)).toEqual(['c', 'b', 'a']);
-  });
-  it('of one moment keep one order', () => {
-    const at = '2026-11-21T08:00:00Z';
-    expect(merge([event('a', at)], [event('b', at)]).map((e) => e.id)).toEqual(merge([event('b', at)], [event('a', at)]).map((e) => e.id));
-  });
   it("are grouped by the viewer's day", () => {
     const events = [event('c', '2026-11-21T23:30:00Z'), event('b', '2026-11-21T22:30:00Z'), event('a', '2026-11-20T12:00:00Z')];
     expect(byDay(events, 'Europe/Zagreb').map(({ day, events }) => [day, events.length])).toEqual([

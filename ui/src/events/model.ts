@@ -1,19 +1,8 @@
-// The list of events: merged as they come, grouped by day.
+// The list of events: grouped by day, and what colour each has.
 
 import type { Event, EventKind } from '../api/types';
 import type { Tone } from '../kit';
 import { dayOf, ms } from '../lib/time';
-
-function newestFirst(a: Event, b: Event): number {
-  return (ms(b.at) ?? 0) - (ms(a.at) ?? 0) || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
-}
-
-/** Both lists as one, newest first, each event once. Of two with one id, the one of `more` stays. */
-export function merge(events: readonly Event[], more: readonly Event[]): readonly Event[] {
-  const byId = new Map(events.map((event) => [event.id, event]));
-  for (const event of more) byId.set(event.id, event);
-  return [...byId.values()].sort(newestFirst);
-}
 
 export interface Day {
   /** `YYYY-MM-DD` in the viewer's zone. */

@@ -19,9 +19,14 @@ export interface ChangesOptions {
   /** Whether the recorder is being followed at this moment. */
   connected: (connected: boolean) => void;
   backoff?: Backoff;
-  /** Waits; replaced in tests. */
+  /** Waits before the next attempt; replaced in tests. */
   later?: (run: () => void, ms: number) => () => void;
+  /** Waits for a word from the recorder; replaced in tests. */
+  silence?: (run: () => void, ms: number) => () => void;
 }
+
+/** A connection of which nothing is heard for so long is dead: the recorder speaks every 20 s. */
+const SILENT_MS = 60_000;
 
 function afterTimeout(run: () => void, ms: number): () => void {
   const timer = setTimeout(run, ms);
@@ -43,8 +48,12 @@ export class Changes {
   readonly #options: ChangesOptions;
   readonly #backoff: Backoff;
   #socket: Socket | undefined;
+  /** Ends the wait for the next attempt. */
   #cancel: (() => void) | undefined;
-  #round = 0;
+  /** Ends the wait for a word. */
+  #heard: (() => void) | undefined;
+  /** What belongs to an earlier attempt is not listened to. */
+  #attempt = 0;
 
   constructor(options: ChangesOptions) {
     this.#options = options;
@@ -53,7 +62,7 @@ export class Changes {
 
   start(): void {
     this.stop();
-    void this.#connect(this.#round);
+    void this.#connect();
   }
 
   /** Tries at once instead of at the end of the wait. */
@@ -61,51 +70,63 @@ export class Changes {
     if (this.#cancel === undefined) return;
     this.#cancel();
     this.#cancel = undefined;
-    void this.#connect(this.#round);
+    void this.#connect();
   }
 
   stop(): void {
-    this.#round += 1;
+    this.#attempt += 1;
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#heard?.();
+    this.#heard = undefined;
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();
   }
 
-  async #connect(round: number): Promise<void> {
+  async #connect(): Promise<void> {
+    const attempt = ++this.#attempt;
+    const current = () => attempt === this.#attempt;
+    this.#listen();
     let socket: Socket;
     try {
       socket = await this.#options.open();
     } catch {
-      if (round === this.#round) this.#lost(round);
+      if (current()) this.#lost();
       return;
     }
-    if (round !== this.#round) return socket.close();
+    if (!current()) return socket.close();
     this.#socket = socket;
     socket.onopen = () => {
-      if (round !== this.#round) return;
+      if (!current()) return;
+      this.#listen();
       this.#backoff.reset();
       this.#options.connected(true);
       this.#options.change({ type: 'resync' });
     };
     socket.onmessage = ({ data }) => {
-      const change = round === this.#round ? readChange(data) : undefined;
-      if (change !== undefined) this.#options.change(change);
+      if (!current()) return;
+      this.#listen();
+      const change = readChange(data);
+      if (change !== undefined && change.type !== 'alive') this.#options.change(change);
     };
     socket.onclose = () => {
-      if (round !== this.#round) return;
-      this.#socket = undefined;
-      this.#lost(round);
+      if (current()) this.#lost();
     };
   }
 
-  #lost(round: number): void {
+  /** Waits for the next word. */
+  #listen(): void {
+    this.#heard?.();
+    this.#heard = (this.#options.silence ?? afterTimeout)(() => this.#lost(), SILENT_MS);
+  }
+
+  #lost(): void {
+    this.stop();
     this.#options.connected(false);
-    const later = this.#options.later ?? afterTimeout;
-    this.#cancel = later(() => {
+    this.#cancel = (this.#options.later ?? afterTimeout)(() => {
       this.#cancel = undefined;
-      void this.#connect(round);
+      void this.#connect();
     }, this.#backoff.next());
   }
 }

@@ -51,6 +51,7 @@ function stream(refuse: () => boolean = () => false) {
   const seen: Change[] = [];
   const connected: boolean[] = [];
   const waits: { run: () => void; ms: number }[] = [];
+  const silences: { run: () => void; ms: number }[] = [];
   const changes = new Changes({
     open: () => {
       if (refuse()) return Promise.reject(new Error('away'));
@@ -66,8 +67,13 @@ function stream(refuse: () => boolean = () => false) {
       waits.push(wait);
       return () => waits.splice(waits.indexOf(wait), 1);
     },
+    silence: (run, ms) => {
+      const wait = { run, ms };
+      silences.push(wait);
+      return () => silences.splice(silences.indexOf(wait), 1);
+    },
   });
-  return { changes, sockets, seen, connected, waits };
+  return { changes, sockets, seen, connected, waits, silences };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -125,6 +131,33 @@ describe('Changes', () => {
     s.changes.stop();
     await settled();
     expect(s.sockets[0]?.closed).toBe(true);
+  });
+  it('gives up a connection that has died without a word, and is not told of it twice', async () => {
+    const s = stream();
+    s.changes.start();
+    await settled();
+    s.sockets[0]?.onopen?.();
+    s.sockets[0]?.onmessage?.({ data: '{"type":"alive"}' });
+    expect(s.seen).toEqual([{ type: 'resync' }]);
+    expect(s.silences.map((w) => w.ms)).toEqual([60_000]);
+    s.silences[0]?.run();
+    expect(s.sockets[0]?.closed).toBe(true);
+    s.sockets[0]?.onclose?.();
+    expect(s.connected).toEqual([true, false]);
+    expect(s.waits).toHaveLength(1);
+    expect(s.silences).toHaveLength(0);
+    s.waits.shift()?.run();
+    await settled();
+    s.sockets[1]?.onopen?.();
+    expect(s.connected.at(-1)).toBe(true);
+  });
+  it('does not wait for ever for an address or a handshake', async () => {
+    const s = stream();
+    s.changes.start();
+    s.silences[0]?.run();
+    await settled();
+    expect(s.sockets[0]?.closed).toBe(true);
+    expect(s.waits).toHaveLength(1);
   });
   it('does not fall over what is not a change', () => {
     for (const data of ['', '{', '5', 'null', '{"a":1}', new ArrayBuffer(4)]) expect(readChange(data)).toBeUndefined();

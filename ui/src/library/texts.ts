@@ -62,7 +62,7 @@ const english = {
     copied: 'Link copied',
     copyFailed: 'The browser does not let the page copy. Select the link and copy it yourself.',
     ends: (time: string) => `It ends ${time}.`,
-    loopback: 'This link opens only on this computer, because the recorder is reached as localhost. Open Oriel by an address of your network to share with others.',
+    loopback: 'This link opens only on this computer, because the recorder answers this computer alone. To share with others, set a bucket as destination on the storage page.',
     another: 'Another link',
   },
   snapshots: {

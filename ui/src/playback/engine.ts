@@ -414,7 +414,8 @@ export class PlaybackEngine {
       case 'feeding':
       case 'end':
         if (this.#target !== null) return 'loading';
-        if (!this.#wantsPlay) return 'paused';
+        // Paused is a picture that stands: it can be taken.
+        if (!this.#wantsPlay) return this.#video.seeking || this.#video.readyState < 2 ? 'loading' : 'paused';
         if (this.#moves()) return 'playing';
         return this.#phase === 'end' || this.#feeding?.open ? 'waiting' : 'buffering';
     }

@@ -20,11 +20,13 @@ describe('what is typed', () => {
       expect(isStorageChanged(kept, formOf(kept), ROOTS)).toBe(false);
     }
   });
-  it('follows what is set elsewhere, until somebody types here', () => {
+  it('follows what is set elsewhere but where somebody types here', () => {
     const elsewhere = { ...s3, retention_days: 9 };
     expect(followed(formOf(s3), s3, elsewhere, ROOTS).days).toBe('9');
     const typed = formOf(s3, { bucket: 'mine' });
-    expect(followed(typed, s3, elsewhere, ROOTS)).toBe(typed);
+    expect(followed(typed, s3, elsewhere, ROOTS)).toEqual(formOf(elsewhere, { bucket: 'mine' }));
+    // Else saving the one would undo the other.
+    expect(storageUpdate(elsewhere, followed(typed, s3, elsewhere, ROOTS))).toEqual({ bucket: 'mine' });
   });
   it('sends only what differs', () => {
     expect(storageUpdate(s3, formOf(s3, { bucket: ' other ', limit: '2.5', days: '30' }))).toEqual({ bucket: 'other', bandwidth_kbps: 2500, retention_days: 30 });

@@ -2,6 +2,7 @@
 
 import type { Input } from '../api/call';
 import type { StorageSettings } from '../api/types';
+import { rebased } from '../lib/forms';
 import { chosen, joined, staysBelow } from './folder';
 import { numberText, thousandsOrNone, thousandsText, wholeNumber, wholeOrNone } from '../lib/numbers';
 import { ACCOUNT } from './presets';
@@ -202,9 +203,9 @@ export function storageUpdate(settings: StorageSettings, form: StorageForm): Upd
   return update;
 }
 
-/** The form when the settings were changed elsewhere: it follows unless somebody is changing it here. */
+/** The form when the settings were changed elsewhere. What it does not send as its own change would undo theirs. */
 export function followed(form: StorageForm, before: StorageSettings, now: StorageSettings, roots: readonly string[]): StorageForm {
-  return isStorageChanged(before, form, roots) ? form : storageForm(now, roots);
+  return rebased(form, storageForm(before, roots), storageForm(now, roots));
 }
 
 /** Whether anything differs from what is set. What is not valid differs too. */

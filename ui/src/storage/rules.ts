@@ -3,6 +3,7 @@
 import type { Input } from '../api/call';
 import type { Channel, Forecast, ForecastLimit, UploadPolicy } from '../api/types';
 import type { StorageForm } from './form';
+import { rebased } from '../lib/forms';
 import { numberText, thousandsOrNone, thousandsText, wholeOrNone } from '../lib/numbers';
 import { texts } from './texts';
 
@@ -31,9 +32,9 @@ export function isRuleChanged(channel: Channel, rule: RuleForm): boolean {
   return rule.days !== before.days || rule.quota !== before.quota || rule.upload !== before.upload;
 }
 
-/** The rule when the channel was changed elsewhere: it follows unless somebody is changing it here. */
+/** The rule when the channel was changed elsewhere. */
 export function followedRule(rule: RuleForm | undefined, before: Channel | undefined, now: Channel): RuleForm {
-  return rule === undefined || before === undefined || !isRuleChanged(before, rule) ? ruleForm(now) : rule;
+  return rule === undefined || before === undefined ? ruleForm(now) : rebased(rule, ruleForm(before), ruleForm(now));
 }
 
 /** What is sent: only what differs; undefined when nothing does. The rule is valid. */
