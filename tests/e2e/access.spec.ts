@@ -1,20 +1,16 @@
 // Everyone can use the page: no WCAG 2 A or AA fault on any page or dialog, dark and light, and
 // nothing that opens leaves the page behind it dead.
 import { expectAccessible } from './axe';
-import { expect, footage, remove, signIn, streaming, test, type Camera, type Recorder, type TestCamera } from './recorder';
+import { expect, footage, signIn, streaming, test, type Camera, type Recorder, type TestCamera } from './recorder';
 import type { Page } from '@playwright/test';
 
 const addCamera = (page: Page) => page.getByRole('button', { name: 'Add camera' }).first().click();
-
-async function removeCameras(recorder: Recorder): Promise<void> {
-  for (const camera of (await recorder.api<{ items: Camera[] }>('GET', '/cameras')).items) await remove(recorder, camera);
-}
 
 test.describe.serial('without a WCAG 2 AA fault:', () => {
   let source: TestCamera;
   let camera: Camera;
   test.afterAll(async ({ recorder }) => {
-    await removeCameras(recorder);
+    await recorder.clear();
   });
 
   test('sign-in', async ({ page, recorder }) => {
@@ -24,7 +20,7 @@ test.describe.serial('without a WCAG 2 AA fault:', () => {
   });
 
   test('first run', async ({ page, recorder }) => {
-    await removeCameras(recorder);
+    await recorder.clear();
     await signIn(page, recorder);
     await expect(page.getByRole('button', { name: 'Add a camera' })).toBeVisible();
     await expectAccessible(page, 'first run');
@@ -145,5 +141,5 @@ test('a menu that opened a dialog leaves a page that can be clicked', async ({ p
   await expect(page.getByRole('menu')).toBeHidden();
   await page.getByRole('link', { name: 'Events', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Events', level: 1 })).toBeVisible();
-  await remove(recorder, shed);
+  await recorder.remove(shed.id);
 });

@@ -1,5 +1,5 @@
 // Adding, testing, changing and removing cameras.
-import { expect, remove, signIn, test, type Camera } from './recorder';
+import { expect, signIn, test, type Camera } from './recorder';
 
 test('a camera is tested, added and recorded from that moment', async ({ page, recorder }) => {
   const camera = await recorder.camera();
@@ -18,7 +18,7 @@ test('a camera is tested, added and recorded from that moment', async ({ page, r
   await expect.poll(async () => (await listed())?.state).toBe('streaming');
   // The recorder is everybody's: other tests have a front door of their own.
   const added = await listed();
-  if (added) await remove(recorder, added);
+  if (added) await recorder.remove(added.id);
 });
 
 test('wrong addresses get answers a person can act on', async ({ page, recorder }) => {

@@ -2,7 +2,7 @@
 // and to its end.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { expect, footage, remove, signIn, streaming, test, type Camera, type Recorder } from './recorder';
+import { expect, footage, signIn, streaming, test, type Camera, type Recorder } from './recorder';
 import type { Download, Page } from '@playwright/test';
 
 interface Clip {
@@ -36,7 +36,7 @@ test.describe.serial('the library', () => {
     second = await streaming(recorder, 'Back yard', await recorder.camera());
   });
   test.afterAll(async ({ recorder }) => {
-    for (const one of [camera, second]) await remove(recorder, one);
+    await recorder.clear();
   });
 
   test('says what to do while there is nothing in it', async ({ page, recorder }) => {
@@ -57,13 +57,15 @@ test.describe.serial('the library', () => {
     await footage(recorder, camera, 8);
     await signIn(page, recorder, `/playback?channel=${camera.channel_id}`);
     await expect(page.getByTestId('player')).toHaveAttribute('data-state', 'paused');
-    // From where it stands, thirty seconds long: it ends after now.
     await page.keyboard.press('i');
     await expect(page.getByTestId('selection-bar')).toBeVisible();
     await page.screenshot({ path: 'tests/e2e/results/clip-selection.png' });
     await page.keyboard.press('c');
     const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Keep recording into this clip').click();
+    await page.getByRole('option', { name: '1 minute' }).click();
     await dialog.getByLabel('Name').fill('Parcel 12:30');
+    await expect(dialog.getByText(/^It is finished by itself at/)).toBeVisible();
     await page.screenshot({ path: 'tests/e2e/results/clip-dialog.png' });
     await dialog.getByRole('button', { name: 'Make clip' }).click();
     await expect(page.getByText('Making “Parcel 12:30”')).toBeVisible();
@@ -78,7 +80,7 @@ test.describe.serial('the library', () => {
     const first = await share();
     await page.screenshot({ path: 'tests/e2e/results/clip-progress.png' });
     await expect.poll(share).toBeGreaterThan(first);
-    await expect(row).toHaveAttribute('data-status', 'finished', { timeout: 60_000 });
+    await expect(row).toHaveAttribute('data-status', 'finished', { timeout: 120_000 });
     await expect(page.locator('body'), 'without a reload').toHaveAttribute('data-loaded', 'once');
 
     await row.getByRole('button', { name: 'Play Parcel 12:30' }).click();

@@ -1,6 +1,11 @@
 // Live tiles: every transport paints, falls back with a reason, and heals.
 import { expect, signIn, streaming, test, type Camera } from './recorder';
 
+// Decoders and encoders of other tests would take the time this one needs.
+test.afterEach(async ({ recorder }) => {
+  await recorder.clear();
+});
+
 const frames = (channel: string) => `[data-channel="${channel}"]`;
 
 test('a tile paints over WebCodecs and shows its state and delay', async ({ page, recorder }) => {
@@ -71,6 +76,7 @@ test('a lost camera is said on its tile and the tile heals', async ({ page, reco
 });
 
 test('one tile fills the wall by keyboard, and all come back', async ({ page, recorder }) => {
+  for (const name of ['Left', 'Right']) await streaming(recorder, name, await recorder.camera());
   await signIn(page, recorder);
   const tiles = page.getByTestId('live-tile');
   const visible = () => tiles.filter({ visible: true }).count();

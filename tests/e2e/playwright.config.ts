@@ -7,7 +7,8 @@ export default defineConfig({
   outputDir: 'results',
   // One recorder with live video already keeps a small machine busy.
   workers: 1,
-  timeout: 90_000,
+  // Longer than all that is waited for within, so that a test says what did not come.
+  timeout: 240_000,
   expect: { timeout: 30_000 },
   reporter: [['list']],
   use: {

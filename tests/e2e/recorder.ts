@@ -110,6 +110,18 @@ export class Recorder {
     return { process: child, url: `rtsp://127.0.0.1:${used}/high`, low_url: `rtsp://127.0.0.1:${used}/low`, port: Number(used) };
   }
 
+  /** Removes all cameras and ends those that were started; what they recorded stays. */
+  async clear(): Promise<void> {
+    for (const { id } of (await this.api<{ items: Camera[] }>('GET', '/cameras')).items) await this.remove(id);
+    for (const camera of this.cameras.splice(0)) camera.kill('SIGKILL');
+  }
+
+  /** Removes a camera; what it recorded stays. */
+  async remove(id: string): Promise<void> {
+    const answer = await fetch(`${this.base}/api/cameras/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${this.token}` } });
+    expect(answer.ok).toBe(true);
+  }
+
   async newLink(): Promise<string> {
     const out = execFileSync(program('orield'), ['link', '--data', this.data], { env: { ...process.env, ORIEL_SECRETS: 'file' }, encoding: 'utf8' });
     const link = out.match(/http:\/\/\S+/)?.[0];
@@ -181,12 +193,6 @@ export async function streaming(recorder: Recorder, name: string, camera: TestCa
   const added = await recorder.api<Camera>('POST', '/cameras', { name, url: camera.url, low_url: camera.low_url });
   await expect.poll(async () => (await recorder.api<Camera>('GET', `/cameras/${added.id}`)).state).toBe('streaming');
   return added;
-}
-
-/** Removes a camera; what it recorded stays. */
-export async function remove(recorder: Recorder, { id }: Camera): Promise<void> {
-  const answer = await fetch(`${recorder.base}/api/cameras/${id}`, { method: 'DELETE', headers: { authorization: `Bearer ${recorder.token}` } });
-  expect(answer.ok).toBe(true);
 }
 
 interface Stretch {

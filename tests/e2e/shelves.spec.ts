@@ -1,7 +1,7 @@
 // How the library looks with something in it, to everyone and on a narrow screen; and what is kept
 // on the timeline.
 import { expectAccessible, THEMES, wear } from './axe';
-import { expect, footage, remove, signIn, streaming, test, type Camera, type Recorder } from './recorder';
+import { expect, footage, signIn, streaming, test, type Camera, type Recorder } from './recorder';
 import type { Page } from '@playwright/test';
 
 const SHELVES = ['clips', 'snapshots', 'exports'] as const;
@@ -48,7 +48,7 @@ test.describe.serial('with something in it', () => {
     await settled(recorder);
   });
   test.afterAll(async ({ recorder }) => {
-    await remove(recorder, camera);
+    await recorder.clear();
   });
 
   for (const shelf of SHELVES) {

@@ -18,6 +18,10 @@ const save = async (page: Page) => {
   await expect(page.getByText('Storage settings saved')).toBeVisible();
 };
 
+test.afterAll(async ({ recorder }) => {
+  await recorder.clear();
+});
+
 test('shows the disk, and that nothing is uploaded yet', async ({ page, recorder }) => {
   await signIn(page, recorder);
   await page.getByRole('link', { name: 'Storage', exact: true }).click();
@@ -121,6 +125,13 @@ test('rules are thought about before they are saved, and leaving asks', async ({
   await recorder.api('PATCH', '/storage', { retention_days: 60 });
   await expect(days).toHaveValue('60');
   await days.fill('7');
+  // What somebody types stays, and all else still follows.
+  await page.getByRole('tab', { name: 'Uploading', exact: true }).click();
+  const hours = page.getByLabel('Keep local copies');
+  await recorder.api('PATCH', '/storage', { retention_days: 60, keep_local_hours: 48 });
+  await expect(hours).toHaveValue('48');
+  await page.getByRole('tab', { name: 'Keeping footage', exact: true }).click();
+  await expect(days).toHaveValue('7');
   await page.getByRole('link', { name: 'Events', exact: true }).click();
   await dialog.getByRole('button', { name: 'Leave' }).click();
   await expect(page.getByRole('heading', { name: 'Events', level: 1 })).toBeVisible();

@@ -127,8 +127,8 @@ test('a file of a name that is there gets a number, and one that cannot be had i
   await session.run("document.querySelector('a[href$=\"clips\"]').click()");
   await until('the snapshots', () => session.run("const t = [...document.querySelectorAll('[role=tab]')].find((x) => x.textContent.trim() === 'Snapshots'); t?.click(); return Boolean(t)"));
   await until('the picture', () => session.run("const t = document.querySelector('[data-testid=thumbnail]'); t?.click(); return Boolean(t)"));
-  await until('the viewer', () => press('Download', '[role=dialog]'));
   const [first] = readdirSync(downloads);
+  await until('the viewer', () => press('Download', '[role=dialog]'));
   const second = first.replace('.jpg', ' (2).jpg');
   await until('the second file', () => hasToast(`Saved in Downloads: ${second}`));
   assert.deepEqual(readFileSync(join(downloads, second)), readFileSync(join(downloads, first)));

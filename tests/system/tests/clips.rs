@@ -161,7 +161,7 @@ fn a_clip_and_an_export_are_made_although_the_recorder_was_killed() {
     let (mut recorder, added) = started(data.path(), &camera, "copy");
     let api = recorder.api().clone();
     let begun = now();
-    let wanted = create_clip(&api, &added, begun - 5000, begun + 2000);
+    let wanted = create_clip(&api, &added, begun - 5000, begun + 8000);
     // Until its last segment is closed neither can be finished.
     let body = json!({
         "camera_ids": [added.id], "start": at(begun - 6000), "end": at(begun - 2500),
