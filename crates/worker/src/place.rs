@@ -205,6 +205,24 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Whether what is not found is gone for good: every folder that may hold it is looked at
+    /// now, and is the one that is known.
+    pub(crate) async fn vouches(&self, spool: &Spool) -> bool {
+        self.check(spool).await;
+        if !self.is_usable() {
+            return false;
+        }
+        let Some(old) = spool.old() else {
+            return true;
+        };
+        // Without a mark it is an empty mount point, or was emptied a moment ago.
+        on_disk(move || look(&old))
+            .await
+            .is_ok_and(|seen| seen.mark.is_some())
+    }
+}
+
 async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -438,6 +438,10 @@ impl Worker {
         self.program.as_deref()
     }
 
+    pub(crate) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
+    }
+
     pub(crate) fn reserve_bytes(&self) -> u64 {
         self.reserve_bytes
     }

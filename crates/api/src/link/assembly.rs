@@ -67,6 +67,8 @@ pub struct Assembled {
 pub trait AssemblyProgress: Send + Sync {
     /// So many bytes of so many are done.
     fn advanced(&self, done: u64, total: u64);
+    /// It goes on, though no bytes of the file are done: the pieces are being looked at.
+    fn alive(&self) {}
     /// Whether nobody wants the file any more; asked at least once a second.
     fn cancelled(&self) -> bool;
     /// The bucket has begun to join the file, under its own id for that. Told before the first

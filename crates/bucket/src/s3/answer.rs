@@ -125,8 +125,9 @@ pub(super) fn of_answer(
         "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict" => {
             return BucketError::INTERRUPTED;
         }
-        "QuotaExceeded" | "EntityTooLarge" | "XMinioStorageFull" => {
-            return Destination(Fault::Full);
+        "QuotaExceeded" | "XMinioStorageFull" => return Destination(Fault::Full),
+        "EntityTooLarge" => {
+            return BucketError::Invalid("The storage takes no object of this size at once.");
         }
         "NotImplemented" | "MethodNotAllowed" => return BucketError::Unsupported(feature),
         "EntityTooSmall" => return BucketError::Unsupported(Feature::SmallParts),
@@ -220,6 +221,8 @@ mod tests {
             assert_eq!(of(status, code).fault(), Some(&fault));
             assert!(!of(status, code).is_transient());
         }
+        // One object that is too large says nothing about the others.
+        assert_eq!(of(400, "EntityTooLarge").fault(), None);
         assert_eq!(of(501, ""), BucketError::Unsupported(Feature::Copy));
         assert_eq!(of(200, ""), BucketError::Unsupported(Feature::Copy));
         let late = of_answer(403, "", Feature::Request, || Some(3600));

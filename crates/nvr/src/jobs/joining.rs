@@ -59,6 +59,10 @@ impl AssemblyProgress for Followed {
         self.progress.advanced(done, total);
     }
 
+    fn alive(&self) {
+        self.progress.alive();
+    }
+
     fn cancelled(&self) -> bool {
         self.progress.cancelled()
     }

@@ -14,8 +14,9 @@ use super::lock;
 
 /// Viewers are told at most this often.
 const APART: Duration = Duration::from_millis(500);
-/// A job that does not move for so long has got stuck somewhere.
-const STUCK: Duration = Duration::from_secs(300);
+/// A job that does not move for so long has got stuck somewhere. Longer than any single call to a
+/// bucket may take: copying a part of 512 MB inside it has ten minutes.
+const STUCK: Duration = Duration::from_secs(15 * 60);
 
 type Tell = Box<dyn Fn() + Send + Sync>;
 
@@ -63,11 +64,16 @@ impl Progress {
 }
 
 impl Progress {
+    /// It goes on.
+    pub(super) fn alive(&self) {
+        *lock(&self.moved) = Instant::now();
+    }
+
     /// So many bytes of so many are done.
     pub(super) fn advanced(&self, done: u64, total: u64) {
         let permille = done.min(total).saturating_mul(1000) / total.max(1);
         let permille = u32::try_from(permille).unwrap_or(1000);
-        *lock(&self.moved) = Instant::now();
+        self.alive();
         self.permille.store(permille, Ordering::Relaxed);
         let percent = permille / 10;
         {

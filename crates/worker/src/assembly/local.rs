@@ -9,7 +9,7 @@ use std::{
 };
 
 use oriel_api::{Error, ErrorCode, Timestamp, link::Assembled};
-use oriel_bucket::Named;
+use oriel_bucket::{FolderBucket, Named};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -23,17 +23,9 @@ use crate::platform::{disk_space, explain};
 const STEP: u64 = 16 * 1024 * 1024;
 
 pub(super) fn write(job: &Job, plan: &Plan) -> Result<Assembled, Stop> {
-    let place = job.place()?;
+    let place = job.folder()?;
     let total = plan.len();
-    if let Ok((free, disk)) = disk_space(place.root())
-        && free < total.saturating_add(job.reserve_bytes.min(disk / 50))
-    {
-        return Err(full(format!(
-            "The file would have {} MB, and so much is not free on its disk. Free some space, or \
-             choose another folder on the storage page.",
-            total.div_ceil(1_000_000)
-        )));
-    }
+    room_for(place, job, total)?;
     let temp = place.new_file_blocking().map_err(bucket)?;
     // The manifest of an export says what its bytes are. Of a clip nobody needs it here, and the
     // system copies without showing us the bytes.
@@ -61,6 +53,20 @@ pub(super) fn write(job: &Job, plan: &Plan) -> Result<Assembled, Stop> {
         gaps: plan.gaps.clone(),
         remote: false,
     })
+}
+
+/// Whether so many bytes may be written into a place, which recordings may share.
+pub(super) fn room_for(place: &FolderBucket, job: &Job, bytes: u64) -> Result<(), Stop> {
+    if let Ok((free, disk)) = disk_space(place.root())
+        && free < bytes.saturating_add(job.reserve_bytes.min(disk / 50))
+    {
+        return Err(full(format!(
+            "The file would have {} MB, and so much is not free on its disk. Free some space, or \
+             choose another folder on the storage page.",
+            bytes.div_ceil(1_000_000)
+        )));
+    }
+    Ok(())
 }
 
 struct Out<'a> {

@@ -29,7 +29,12 @@ use oriel_api::{
 use oriel_bucket::{Bucket, FolderBucket, Named, ObjectKey, Stores};
 use tokio::runtime::Handle;
 
-use crate::{Worker, spool::Spool, state::ChannelState};
+use crate::{
+    Worker,
+    place::{Place, unusable},
+    spool::Spool,
+    state::ChannelState,
+};
 
 pub use picture::picture_job;
 pub(crate) use stale::spawn as clear_stale;
@@ -56,6 +61,7 @@ struct Job {
     key: ObjectKey,
     named: Named,
     spool: Spool,
+    place: Arc<Place>,
     state: Option<Arc<ChannelState>>,
     stores: Arc<Stores>,
     reserve_bytes: u64,
@@ -73,8 +79,24 @@ impl Job {
         Ok(())
     }
 
+    /// As [`Job::check`], when a step is done that counts no bytes.
+    fn step(&self) -> Result<()> {
+        self.progress.alive();
+        self.check()
+    }
+
+    /// For a local file that is not there or cannot be read: it is lost only when the disk it
+    /// lay on is there.
+    fn lost_for_good(&self) -> Result<()> {
+        if self.runtime.block_on(self.place.vouches(&self.spool)) {
+            Ok(())
+        } else {
+            Err(unusable(&self.place))
+        }
+    }
+
     /// The folder the file goes to.
-    fn place(&self) -> Result<&FolderBucket> {
+    fn folder(&self) -> Result<&FolderBucket> {
         match self.stores.local_of(&self.named) {
             Some(Bucket::Folder(folder)) => Ok(folder),
             _ => Err(Error::new(
@@ -117,6 +139,7 @@ impl Job {
                         piece.object_key = None;
                     } else {
                         piece.local = false;
+                        self.lost_for_good()?;
                     }
                 }
             }
@@ -154,6 +177,7 @@ impl AssemblyLink for Worker {
             key,
             named,
             spool: self.spool().clone(),
+            place: self.place(),
             state: self.channel_state(&order.channel),
             stores: self.stores().now(),
             reserve_bytes: self.reserve_bytes(),

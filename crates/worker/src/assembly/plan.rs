@@ -5,7 +5,9 @@
 use std::ops::Range;
 
 use oriel_api::{Error, Gap, Reason, ReasonCode, Timestamp};
-use oriel_media::{AudioTrack, ClipBuilder, ClipHead, ClipOrder, Format, VideoTrack};
+use oriel_media::{
+    AudioTrack, ClipBuilder, ClipHead, ClipOrder, Format, SegmentSamples, VideoTrack,
+};
 
 use super::{
     Job, Stop,
@@ -28,7 +30,7 @@ pub(super) struct Cut {
     /// Index of the piece in the order.
     pub(super) piece: usize,
     pub(super) bytes: Range<u64>,
-    /// A piece that is in the bucket only.
+    /// A piece that is read in the bucket.
     held: Option<Source>,
 }
 
@@ -40,16 +42,16 @@ impl Cut {
         }
         match Source::open(job, &job.order.pieces[self.piece])? {
             Ok(source) => Ok(Opened::Again(source)),
-            Err(_) => Err(local_lost(self.piece)),
+            Err(_) => Err(lost(job, self.piece)),
         }
     }
 }
 
 /// What could be opened a moment ago cannot any more.
-fn local_lost(piece: usize) -> Stop {
+fn lost(job: &Job, piece: usize) -> Stop {
     Stop::Lost {
         piece,
-        object: false,
+        object: !job.order.pieces[piece].local,
     }
 }
 
@@ -64,7 +66,7 @@ impl Opened<'_> {
     pub(super) fn lost(&self, piece: usize) -> Stop {
         Stop::Lost {
             piece,
-            object: matches!(self, Self::Held(_)),
+            object: !matches!(**self, Source::Local(..)),
         }
     }
 }
@@ -89,7 +91,24 @@ impl Plan {
 /// A piece after a look at its head.
 struct Looked {
     format: Format,
+    /// Local files are opened anew, and copies of objects are fetched anew: there may be more
+    /// than a process may hold, or the disk.
     held: Option<Source>,
+    /// What cost a whole transfer is not read twice for this.
+    samples: Option<SegmentSamples>,
+}
+
+fn look(source: Source) -> Result<Looked, String> {
+    let format = source.format()?;
+    let samples = match source {
+        Source::Fetched(..) => Some(source.samples()?),
+        Source::Local(..) | Source::Object(..) => None,
+    };
+    Ok(Looked {
+        format,
+        held: matches!(source, Source::Object(..)).then_some(source),
+        samples,
+    })
 }
 
 pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
@@ -97,16 +116,9 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
     let mut reasons: Vec<Option<Reason>> = vec![None; pieces.len()];
     let mut looked = Vec::with_capacity(pieces.len());
     for (piece, reason) in pieces.iter().zip(&mut reasons) {
-        job.check()?;
+        job.step()?;
         let found = match Source::open(job, piece)? {
-            Ok(source) => match source.format() {
-                Ok(format) => Ok(Looked {
-                    format,
-                    // Local files are opened anew: there may be more than a process may hold.
-                    held: (!matches!(source, Source::Local(..))).then_some(source),
-                }),
-                Err(error) => Err(Missing::Damaged(error)),
-            },
+            Ok(source) => look(source).map_err(Missing::Damaged),
             Err(missing) => Err(missing),
         };
         looked.push(match found {
@@ -146,7 +158,7 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
     let mut covered = Vec::new();
     for (i, (looked, piece)) in looked.into_iter().zip(pieces).enumerate() {
         let Some(looked) = looked else { continue };
-        job.check()?;
+        job.step()?;
         if looked.format.video != video {
             reasons[i] = Some(Reason {
                 code: ReasonCode::FormatChanged,
@@ -156,11 +168,12 @@ pub(super) fn plan(job: &Job) -> Result<Plan, Stop> {
             });
             continue;
         }
-        let samples = match &looked.held {
-            Some(source) => source.samples(),
-            None => match Source::open(job, piece)? {
+        let samples = match (looked.samples, &looked.held) {
+            (Some(samples), _) => Ok(samples),
+            (None, Some(source)) => source.samples(),
+            (None, None) => match Source::open(job, piece)? {
                 Ok(source) => source.samples(),
-                Err(_) => return Err(local_lost(i)),
+                Err(_) => return Err(lost(job, i)),
             },
         };
         let samples = match samples {

@@ -16,7 +16,7 @@ use oriel_media::{
 };
 use tempfile::NamedTempFile;
 
-use super::{Job, Stop};
+use super::{Job, Stop, local};
 use crate::{platform::At, segment_file};
 
 /// Bytes of a piece that can be read now.
@@ -52,7 +52,12 @@ impl Source {
                         Err(error) => missing = Missing::Damaged(error.to_string()),
                     }
                 }
-                Err(error) if error.code == ErrorCode::NotFound => {}
+                // What the bucket has too is not waited for.
+                Err(error) if error.code == ErrorCode::NotFound => {
+                    if piece.object_key.is_none() {
+                        job.lost_for_good()?;
+                    }
+                }
                 Err(error) => missing = Missing::Damaged(error.message),
             }
         }
@@ -143,7 +148,7 @@ fn in_bucket(job: &Job, key: &ObjectKey, len: u64) -> Result<Result<Source, Miss
         )
         .into());
     };
-    job.check()?;
+    job.step()?;
     if remote.capabilities.range {
         let indexed = job.runtime.block_on(indexed(remote, key, len));
         match indexed {
@@ -156,7 +161,7 @@ fn in_bucket(job: &Job, key: &ObjectKey, len: u64) -> Result<Result<Source, Miss
     } else {
         tracing::info!(%key, "the storage does not read parts of objects: all of it is read");
     }
-    fetch(job, remote, key)
+    fetch(job, remote, key, len)
 }
 
 /// The object with its sample index, when it has one.
@@ -204,9 +209,16 @@ fn refused(error: BucketError) -> Stop {
     Error::unavailable(error.to_string()).into()
 }
 
-/// Copies an object to a file.
-fn fetch(job: &Job, remote: &Remote, key: &ObjectKey) -> Result<Result<Source, Missing>, Stop> {
-    let folder = job.place()?.scratch();
+/// Copies an object of `len` bytes to a file.
+fn fetch(
+    job: &Job,
+    remote: &Remote,
+    key: &ObjectKey,
+    len: u64,
+) -> Result<Result<Source, Missing>, Stop> {
+    let place = job.folder()?;
+    local::room_for(place, job, len)?;
+    let folder = place.scratch();
     let got = job
         .runtime
         .block_on(remote.areas.incoming.get_to_temp_file(key, &folder, None));

@@ -37,6 +37,8 @@ use crate::{place::Place, spool::Spool};
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// While somebody has to act, one object is tried so often.
 const PROBE_EVERY: Duration = Duration::from_secs(60);
+/// An object that failed lets others be tried first for so many pauses.
+const OTHERS_FIRST: u32 = 2;
 /// The longest wait of one object that fails again and again.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
@@ -235,14 +237,17 @@ impl Uploader {
                 if !matches!(self.pause, Some(Pause::Fault(..))) {
                     self.pause = Some(Pause::Until(until, error.clone()));
                 }
-                queue.upload_failed(task.id, error, wall_clock()).await
+                // Perhaps it is this object alone: the next attempt is another one's.
+                let due = later(wait * OTHERS_FIRST);
+                queue.upload_failed(task.id, error, due).await
             }
             Ended::Fault(error) => {
                 if !matches!(&self.pause, Some(Pause::Fault(_, e)) if *e == error) {
                     warn!(error, "uploads have stopped until somebody acts");
                 }
                 self.pause = Some(Pause::Fault(Instant::now() + PROBE_EVERY, error.clone()));
-                queue.upload_failed(task.id, error, wall_clock()).await
+                let due = later(PROBE_EVERY * OTHERS_FIRST);
+                queue.upload_failed(task.id, error, due).await
             }
             Ended::Local(error) => {
                 let wait = wait_of(task.tries.max(3), task.id);

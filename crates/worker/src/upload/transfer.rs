@@ -3,7 +3,10 @@
 
 use std::{io::ErrorKind, path::PathBuf, sync::Arc, time::Duration};
 
-use oriel_api::link::{UploadDone, UploadTask};
+use oriel_api::{
+    ChannelId, Timestamp,
+    link::{UploadDone, UploadTask},
+};
 use oriel_bucket::{
     Bucket, BucketError, Named, ObjectKey, PutOptions, Remote, Source, Stores, Upload, part_size,
 };
@@ -54,6 +57,10 @@ enum Found {
     Away(String),
 }
 
+fn away() -> Found {
+    Found::Away("The disk with the files cannot be used at present.".into())
+}
+
 impl Transfer {
     pub(super) async fn run(&self, task: &UploadTask) -> Ended {
         let parsed = ObjectKey::parse(task.key.clone()).ok();
@@ -89,38 +96,42 @@ impl Transfer {
     }
 
     async fn find(&self, key: &ObjectKey, named: &Named) -> Found {
-        let away = || Found::Away("The disk with the files cannot be used at present.".into());
-        let path = match named {
-            Named::Recording { channel, start, .. } => {
-                if !self.tools.place.is_usable() {
-                    return away();
-                }
-                let (spool, channel, start) = (self.tools.spool.clone(), channel.clone(), *start);
-                // Looks at the disk when files are being moved.
-                let holding = tokio::task::spawn_blocking(move || {
-                    spool.holding(&channel, start).closed(&channel, start)
-                });
-                match holding.await {
-                    Ok(path) => path,
-                    Err(_) => return away(),
-                }
-            }
+        match named {
+            Named::Recording { channel, start, .. } => self.segment(channel, *start).await,
             _ => match self.stores.local_of(named) {
-                Some(Bucket::Folder(folder)) => {
-                    return match folder.file_of(key).await {
-                        Ok((path, len)) => Found::At(path, len),
-                        Err(BucketError::NotFound) => Found::Gone,
-                        Err(_) => away(),
-                    };
-                }
-                _ => return away(),
+                Some(Bucket::Folder(folder)) => match folder.file_of(key).await {
+                    Ok((path, len)) => Found::At(path, len),
+                    Err(BucketError::NotFound) => Found::Gone,
+                    Err(_) => away(),
+                },
+                _ => away(),
             },
-        };
-        match tokio::fs::metadata(&path).await {
-            Ok(meta) if meta.is_file() => Found::At(path, meta.len()),
-            Ok(_) => Found::Gone,
-            Err(e) if e.kind() == ErrorKind::NotFound => Found::Gone,
-            Err(_) => away(),
+        }
+    }
+
+    async fn segment(&self, channel: &ChannelId, start: Timestamp) -> Found {
+        let (spool, place) = (&self.tools.spool, &self.tools.place);
+        if !place.is_usable() {
+            return away();
+        }
+        // It may be moved to another folder between the looks at both.
+        for _ in 0..2 {
+            let (spool, channel) = (spool.clone(), channel.clone());
+            let looked = tokio::task::spawn_blocking(move || {
+                let path = spool.closed(&channel, start);
+                std::fs::metadata(&path).map(|meta| (path, meta))
+            });
+            match looked.await {
+                Ok(Ok((path, meta))) if meta.is_file() => return Found::At(path, meta.len()),
+                Ok(Ok(_)) => return Found::Gone,
+                Ok(Err(e)) if e.kind() == ErrorKind::NotFound => {}
+                Ok(Err(_)) | Err(_) => return away(),
+            }
+        }
+        if place.vouches(spool).await {
+            Found::Gone
+        } else {
+            away()
         }
     }
 
