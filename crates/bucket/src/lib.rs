@@ -34,4 +34,4 @@ pub use object::{
 };
 pub use s3::{Addressing, CredentialSource, S3Bucket, S3Settings};
 pub use source::Source;
-pub use stores::{Remote, SharedStores, Stores, place_of};
+pub use stores::{Remote, SharedStores, StoredAt, Stores, place_of};

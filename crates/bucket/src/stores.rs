@@ -9,9 +9,30 @@ use tokio::sync::watch;
 
 use crate::{Areas, Bandwidth, Bucket, Capabilities, Named, NoticeQueue, Watched};
 
+/// Which destination something is at: texts that differ where one has not what another has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredAt {
+    /// Segments and snapshots.
+    pub incoming: String,
+    /// Clips and exports.
+    pub produced: String,
+}
+
+impl StoredAt {
+    /// Where an object is.
+    pub fn of(&self, named: &Named) -> &str {
+        match named {
+            Named::Recording { .. } | Named::Snapshot { .. } => &self.incoming,
+            Named::Clip { .. } | Named::Export { .. } => &self.produced,
+        }
+    }
+}
+
 /// The destination of uploads.
 #[derive(Clone, Debug)]
 pub struct Remote {
+    /// Which one it is.
+    pub at: StoredAt,
     /// Its areas.
     pub areas: Areas,
     /// What it can do, as last tested; nothing is taken for granted before.

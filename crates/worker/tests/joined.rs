@@ -22,7 +22,7 @@ use oriel_api::{
 };
 use oriel_bucket::{
     Areas, Bucket, Capabilities, FolderBucket, MIN_PART, ObjectKey, PutOptions, Remote,
-    SharedStores, Source, Stores,
+    SharedStores, Source, StoredAt, Stores,
 };
 use oriel_media::Frame;
 use server::{Asked, Do, S3, open};
@@ -93,6 +93,7 @@ impl Setting {
         let mut settings = s3.settings();
         settings.bucket = "produced".into();
         let remote = Remote {
+            at: StoredAt::default(),
             areas: Areas {
                 incoming: incoming.clone(),
                 produced: open(settings).await,

@@ -9,7 +9,9 @@ mod support;
 
 use std::path::Path;
 
-use oriel_bucket::{Areas, Bucket, Capabilities, FolderBucket, Remote, SharedStores, Stores};
+use oriel_bucket::{
+    Areas, Bucket, Capabilities, FolderBucket, Remote, SharedStores, StoredAt, Stores,
+};
 use sha2::{Digest, Sha256};
 use support::*;
 
@@ -18,6 +20,7 @@ async fn destination(root: &Path) -> Stores {
     let folder = Bucket::Folder(FolderBucket::open(root, None).await.unwrap());
     let mut stores = Stores::none();
     stores.remote = Some(Remote {
+        at: StoredAt::default(),
         areas: Areas {
             incoming: folder.clone(),
             produced: folder,

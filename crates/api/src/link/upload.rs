@@ -34,6 +34,8 @@ pub struct UploadDone {
     pub bytes: u64,
     /// SHA-256 of the bytes.
     pub sha256: [u8; 32],
+    /// Which destination has it, as the stores it was sent by call it.
+    pub at: String,
 }
 
 /// How uploading is to be done.

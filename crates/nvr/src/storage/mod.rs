@@ -8,6 +8,7 @@ mod names;
 mod open;
 mod settings;
 mod state;
+mod stored_at;
 mod test;
 
 use std::sync::{Arc, PoisonError};
@@ -21,6 +22,7 @@ use tracing::info;
 pub(crate) use self::{
     folder::{KINDS, looked},
     state::StorageState,
+    stored_at::stored_at,
 };
 use self::{open::KEYS, settings::KeysChange};
 use crate::{Nvr, logins::blocking};

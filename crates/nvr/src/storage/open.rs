@@ -27,6 +27,7 @@ use super::{
     capabilities,
     folder::KINDS,
     settings::{self, Keys},
+    stored_at,
 };
 use crate::{Nvr, logins::blocking};
 
@@ -206,6 +207,7 @@ impl Nvr {
             notices,
         }));
         Ok(Some(Remote {
+            at: stored_at(settings).unwrap_or_default(),
             areas,
             capabilities,
         }))

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::fakes::{NOON, Recorder, until};
 use crate::{
     NvrOptions,
+    storage::stored_at,
     uploads::task::{Filler, STORED_AT},
 };
 
@@ -58,11 +59,13 @@ async fn until_due(r: &Recorder, count: usize) {
     .await;
 }
 
-fn done(task: &UploadTask) -> UploadDone {
+fn done(r: &Recorder, task: &UploadTask) -> UploadDone {
+    let at = stored_at(&r.nvr.storage_settings());
     UploadDone {
         key: task.key.clone(),
         bytes: task.bytes,
         sha256: [1; 32],
+        at: at.unwrap().incoming,
     }
 }
 
@@ -103,7 +106,7 @@ async fn either_kind_of_news_is_enough_and_both_do_no_harm() {
     assert!(r.nvr.object_noticed(&tasks[0].key, 1000).await.unwrap());
     assert_eq!(state(&r, &channel, 0).await, SegmentState::Uploading);
     r.nvr
-        .upload_done(tasks[0].id, done(&tasks[0]))
+        .upload_done(tasks[0].id, done(&r, &tasks[0]))
         .await
         .unwrap();
     assert_eq!(state(&r, &channel, 0).await, SegmentState::Stored);
@@ -150,7 +153,7 @@ async fn policies_and_destinations_fill_and_empty_the_queue() {
         .await;
     until_due(&r, 4).await;
     for task in due(&r).await {
-        r.nvr.upload_done(task.id, done(&task)).await.unwrap();
+        r.nvr.upload_done(task.id, done(&r, &task)).await.unwrap();
     }
     until_due(&r, 0).await;
     // Another place has nothing of it yet.
@@ -160,6 +163,26 @@ async fn policies_and_destinations_fill_and_empty_the_queue() {
     r.ok("storage_update", json!({ "destination": "none" }))
         .await;
     until_due(&r, 0).await;
+}
+
+#[tokio::test]
+async fn what_ends_after_the_destination_was_changed_is_not_stored_at_the_new_one() {
+    let data = tempfile::tempdir().unwrap();
+    let r = recorder(data.path()).await;
+    let (_, channel) = r.camera("Door", "rtsp://door/1").await;
+    set_destination(&r, "").await;
+    close(&r, &channel, 0).await;
+    until_due(&r, 1).await;
+    let task = due(&r).await.remove(0);
+    let late = done(&r, &task);
+    r.pass(1000);
+    set_destination(&r, "elsewhere").await;
+    r.nvr.upload_done(task.id, late).await.unwrap();
+    assert_eq!(state(&r, &channel, 0).await, SegmentState::Uploading);
+    until_due(&r, 1).await;
+    let again = done(&r, &task);
+    r.nvr.upload_done(task.id, again).await.unwrap();
+    assert_eq!(state(&r, &channel, 0).await, SegmentState::Stored);
 }
 
 #[tokio::test]
@@ -173,7 +196,7 @@ async fn a_change_of_destination_that_was_broken_off_goes_on_at_the_next_start()
     }
     until_due(&r, 2).await;
     for task in due(&r).await {
-        r.nvr.upload_done(task.id, done(&task)).await.unwrap();
+        r.nvr.upload_done(task.id, done(&r, &task)).await.unwrap();
     }
     until_due(&r, 0).await;
     r.pass(1000);

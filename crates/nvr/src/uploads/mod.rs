@@ -16,12 +16,13 @@ use oriel_api::{
     EventKind, NoticesStatus, Reason, ReasonCode, Result, Timestamp, UploadState, UploadStatus,
     link::{UploadDone, UploadId, UploadPlan, UploadQueue, UploadTask},
 };
+use oriel_bucket::ObjectKey;
 use oriel_store::Arrived;
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
 pub(crate) use self::task::spawn;
-use crate::{Nvr, states::Note};
+use crate::{Nvr, states::Note, storage::stored_at};
 
 /// What the queue keeps in memory.
 #[derive(Default)]
@@ -92,6 +93,15 @@ impl Nvr {
         status.waiting_bytes = backlog.bytes;
         status.oldest = backlog.oldest;
         Ok(status)
+    }
+
+    /// Whether an object is where the settings want it now.
+    fn is_destination(&self, done: &UploadDone) -> bool {
+        let named = ObjectKey::parse(done.key.clone())
+            .ok()
+            .and_then(|k| k.named());
+        let at = stored_at(&self.storage_settings());
+        at.zip(named).is_some_and(|(at, n)| at.of(&n) == done.at)
     }
 
     /// Writes down that uploading has stopped, or goes on.
@@ -177,6 +187,10 @@ impl UploadQueue for Nvr {
 
     async fn upload_done(&self, id: UploadId, done: UploadDone) -> Result<()> {
         let now = self.clock_now();
+        if !self.is_destination(&done) {
+            let error = "The destination was changed while it was sent.".into();
+            return self.upload_failed(id, error, now).await;
+        }
         let arrived = self
             .store
             .object_arrived(done.key, done.bytes, Some(done.sha256), now, true)

@@ -6,13 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use oriel_api::{Change, Destination, Error, StorageSettings, Timestamp};
+use oriel_api::{Change, Error, Timestamp};
 use oriel_task::{Attempt, Severity, Status, Supervised, supervise};
-use sha2::{Digest, Sha256};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::Nvr;
+use crate::{Nvr, storage::stored_at};
 
 /// Rows of a transaction.
 const BATCH: u32 = 200;
@@ -38,39 +37,6 @@ pub(crate) fn spawn(nvr: Arc<Nvr>, cancel: CancellationToken) -> JoinHandle<()> 
     })
 }
 
-/// Where objects go, each as one text: a hash, so that it can be kept and compared.
-#[derive(Debug, PartialEq, Eq)]
-struct At {
-    incoming: String,
-    produced: String,
-}
-
-fn hash(parts: &[&str]) -> String {
-    let sum = Sha256::digest(parts.join("\n"));
-    sum.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn at(settings: &StorageSettings) -> Option<At> {
-    let [incoming, produced] = match settings.destination {
-        Destination::None => return None,
-        Destination::Folder => {
-            let folder = hash(&["folder", settings.folder.as_deref()?]);
-            [folder.clone(), folder]
-        }
-        Destination::S3 => {
-            let endpoint = settings.endpoint.as_deref().unwrap_or_default();
-            let (bucket, prefix) = (&settings.bucket, &settings.prefix);
-            let other = (&settings.produced_bucket, &settings.produced_prefix);
-            let produced = (
-                other.0.as_ref().unwrap_or(bucket),
-                other.1.as_ref().unwrap_or(prefix),
-            );
-            [(bucket, prefix), produced].map(|(b, p)| hash(&["s3", endpoint, b, p]))
-        }
-    };
-    Some(At { incoming, produced })
-}
-
 impl Filler {
     pub(crate) fn new(nvr: Arc<Nvr>) -> Self {
         Self { nvr }
@@ -80,7 +46,7 @@ impl Filler {
     pub(crate) async fn fill(&self, cancel: &CancellationToken) -> Result<(), Error> {
         let store = &self.nvr.store;
         let settings = self.nvr.storage_settings();
-        let at = at(&settings);
+        let at = stored_at(&settings);
         // First, so that what is closed from now on is queued, or not, by itself.
         store.uploading_set(at.is_some()).await?;
         let Some(at) = at else {
@@ -193,34 +159,5 @@ impl Supervised for Filler {
 
     fn severity(&self, _: &Error) -> Severity {
         Severity::Transient
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_told_from_another_by_where_it_is_alone() {
-        let mut a = StorageSettings {
-            destination: Destination::S3,
-            bucket: "one".into(),
-            ..StorageSettings::default()
-        };
-        let first = at(&a).unwrap();
-        assert_eq!(first.incoming, first.produced);
-        a.uploads_at_once = 9;
-        a.direct = true;
-        assert_eq!(at(&a).unwrap(), first);
-        a.produced_bucket = Some("two".into());
-        let second = at(&a).unwrap();
-        assert_eq!(second.incoming, first.incoming);
-        assert_ne!(second.produced, first.produced);
-        a.prefix = "site".into();
-        let third = at(&a).unwrap();
-        assert_ne!(third.incoming, first.incoming);
-        assert_ne!(third.produced, second.produced);
-        a.destination = Destination::None;
-        assert_eq!(at(&a), None);
     }
 }

@@ -19,7 +19,7 @@ pub(crate) const UNQUEUED: &str =
 /// Those that were taken leave the index, so that none is passed twice.
 pub(crate) const REDIRECTED: &str = "SELECT id, channel, start_ms, end_ms FROM recording
      INDEXED BY recording_copy_age
-     WHERE local = 1 AND state = 2 AND stored_ms < ?2 LIMIT ?1";
+     WHERE local = 1 AND state = 2 AND stored_ms <= ?2 LIMIT ?1";
 
 /// What the bucket's age rule would leave there. Anything else would be uploaded to be deleted,
 /// and again after the next change of a setting.

@@ -17,7 +17,7 @@ use oriel_api::{
     Error, Timestamp, UploadState, UploadStatus,
     link::{UploadId, UploadQueue, UploadTask},
 };
-use oriel_bucket::{SharedStores, Stores};
+use oriel_bucket::{SharedStores, StoredAt, Stores};
 use oriel_task::{Attempt, Ladder, Severity, Status, Supervised, supervise};
 use tokio::{
     sync::{Notify, watch},
@@ -68,6 +68,8 @@ struct Uploader {
     meter: Meter,
     uploaded: (u64, u64),
     told: Option<UploadStatus>,
+    /// Where what runs is sent to.
+    at: StoredAt,
 }
 
 pub(crate) fn spawn(tools: Tools, cancel: CancellationToken) {
@@ -80,6 +82,7 @@ pub(crate) fn spawn(tools: Tools, cancel: CancellationToken) {
         meter: Meter::default(),
         uploaded: (0, 0),
         told: None,
+        at: StoredAt::default(),
     };
     let (status, _) = watch::channel(Status::Stopped);
     let nudge = Arc::new(Notify::new());
@@ -137,6 +140,12 @@ impl Uploader {
             }
             return Ok(soon);
         };
+        if self.at != remote.at {
+            // Nobody waits for what would be at the destination before.
+            self.running.shutdown().await;
+            self.busy.clear();
+            self.at = remote.at.clone();
+        }
         let plan = self.tools.queue.upload_plan();
         if !plan
             .hours

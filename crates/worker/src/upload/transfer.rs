@@ -152,7 +152,9 @@ impl Transfer {
         };
         let in_parts = len > IN_PARTS && self.remote.capabilities.multipart;
         if in_parts {
-            return self.in_parts(area, key, task, path, len, options).await;
+            return self
+                .in_parts(area, (key, named), task, path, len, options)
+                .await;
         }
         let source = Source::File {
             path,
@@ -165,6 +167,7 @@ impl Transfer {
             key: key.to_string(),
             bytes: stored.size,
             sha256: stored.sha256,
+            at: self.remote.at.of(named).to_owned(),
         })
     }
 
@@ -173,7 +176,7 @@ impl Transfer {
     async fn in_parts(
         &self,
         area: &Bucket,
-        key: &ObjectKey,
+        (key, named): (&ObjectKey, &Named),
         task: &UploadTask,
         path: PathBuf,
         len: u64,
@@ -219,6 +222,7 @@ impl Transfer {
             key: key.to_string(),
             bytes: len,
             sha256: sum,
+            at: self.remote.at.of(named).to_owned(),
         })
     }
 
