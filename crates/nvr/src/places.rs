@@ -351,6 +351,11 @@ impl Nvr {
         Ok(!moving.is_empty())
     }
 
+    fn left_of(&self, kind: PlaceKind) -> Option<u64> {
+        let moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        moves.get(&kind).copied()
+    }
+
     fn moved_left(&self, kind: PlaceKind, left: Option<u64>) {
         let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
         match left {
@@ -365,11 +370,18 @@ impl Nvr {
         let to = FolderBucket::open(root, None).await?;
         let name = folder_of(kind);
         let under = ObjectKey::parse(name).map_err(Error::internal)?;
-        let of = old.join(name);
-        let (_, left) = tokio::task::spawn_blocking(move || weigh(&of))
-            .await
-            .map_err(Error::internal)?
-            .map_err(Error::internal)?;
+        // Counted once: each look at a large folder takes its time.
+        let mut left = match self.left_of(kind) {
+            Some(left) => left,
+            None => {
+                let of = old.join(name);
+                let weighed = tokio::task::spawn_blocking(move || weigh(&of)).await;
+                weighed
+                    .map_err(Error::internal)?
+                    .map_err(Error::internal)?
+                    .1
+            }
+        };
         self.moved_left(kind, Some(left));
         let page = Bucket::Folder(from.clone())
             .list(Some(&under), None, TURN)
@@ -379,6 +391,8 @@ impl Nvr {
                 Ok(()) | Err(BucketError::NotFound) => {}
                 Err(error) => return Err(error.into()),
             }
+            left = left.saturating_sub(1);
+            self.moved_left(kind, Some(left));
         }
         Ok(page.objects.is_empty())
     }

@@ -74,6 +74,8 @@ pub(crate) struct Retention {
     tidied: Option<Instant>,
     /// Free bytes when space was last made, how many that were, and when.
     freed: Option<(u64, u64, Instant)>,
+    /// Files that could not be deleted when none could, and until when none is tried.
+    refuses: Option<(usize, Instant)>,
     /// The two clocks at the last round.
     clocks: Option<(Instant, Timestamp)>,
     /// Ages are not trusted before this.
@@ -144,6 +146,7 @@ impl Retention {
             early: Early::default(),
             tidied: None,
             freed: None,
+            refuses: None,
             clocks: None,
             distrust: None,
         }

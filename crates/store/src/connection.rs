@@ -17,6 +17,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001-start.sql"),
     include_str!("../migrations/0002-storage.sql"),
     include_str!("../migrations/0003-broken-off-uploads.sql"),
+    include_str!("../migrations/0004-upload-numbers.sql"),
 ];
 
 /// Newest schema number this version knows.

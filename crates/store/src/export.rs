@@ -431,6 +431,8 @@ impl Store {
             let wanted =
                 ended && (unmade(row.status) || row.parts.iter().any(|p| unmade(p.status)));
             if wanted {
+                // The manifest will be another one.
+                c.execute("DELETE FROM upload WHERE manifest = ?1", [row.number])?;
                 c.execute(
                     "UPDATE export_part SET status = 'queued', reason = NULL
                      WHERE export = ?1 AND status IN ('failed', 'cancelled')",

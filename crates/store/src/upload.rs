@@ -182,8 +182,17 @@ pub(crate) fn event_kept(
     Ok(any)
 }
 
+/// Without those whose name still waits to be deleted in the bucket: what is sent now would be
+/// what is deleted.
 pub(crate) const DUE: &str = "SELECT id, object_key, bytes, sha256, multipart, tries
-     FROM upload INDEXED BY upload_order WHERE due_ms <= ?1 ORDER BY at_ms, id LIMIT ?2";
+     FROM upload INDEXED BY upload_order WHERE due_ms <= ?1
+       AND NOT EXISTS (SELECT 1 FROM garbage_object AS g
+         WHERE g.object_key = upload.object_key AND g.remote = 1)
+       AND NOT EXISTS (SELECT 1 FROM recording
+         JOIN channel ON channel.id = recording.channel
+         JOIN garbage AS g ON g.channel = channel.public_id AND g.start_ms = recording.start_ms
+         WHERE recording.id = upload.recording AND g.object_key IS NOT NULL)
+     ORDER BY at_ms, id LIMIT ?2";
 
 impl Store {
     /// Whether what is made from now on is queued. Off also empties the queue: what waited is
@@ -200,11 +209,12 @@ impl Store {
         .await
     }
 
-    /// The oldest uploads that are due, without those in `busy`.
+    /// The oldest uploads that are due, without what is being sent: an upload, and the name of
+    /// its object. A new file of that name waits for the end of the old one.
     pub async fn uploads_due(
         &self,
         now: Timestamp,
-        busy: Vec<UploadId>,
+        busy: Vec<(UploadId, String)>,
         limit: usize,
     ) -> Result<Vec<UploadTask>> {
         self.read(move |c| {
@@ -222,7 +232,9 @@ impl Store {
                     })
                 })?
                 .collect::<Result<Vec<_>, _>>()?;
-            rows.retain(|r| !busy.contains(&r.id));
+            let is_busy =
+                |r: &UploadTask| busy.iter().any(|(id, key)| *id == r.id || *key == r.key);
+            rows.retain(|r| !is_busy(r));
             rows.truncate(limit);
             Ok(rows)
         })
@@ -302,24 +314,35 @@ impl Store {
         .await
     }
 
-    /// The destination has an object of this key and size, as we know (`ours`) or as it says.
-    /// When nobody owns one of ours, it is garbage: its row went while it was uploaded.
+    /// The destination has an object of this key and size: by an upload of `ours`, or as it says
+    /// itself. One of ours that nobody owns any more is garbage: its row went, or was replaced by
+    /// that of a new file of the same name, while it was sent.
     pub async fn object_arrived(
         &self,
         key: String,
         bytes: u64,
         sha256: Option<[u8; 32]>,
         at: Timestamp,
-        ours: bool,
+        ours: Option<UploadId>,
     ) -> Result<Arrived> {
         self.write(move |c| {
-            if ours {
-                // Its parts are the object now.
-                c.prepare_cached("UPDATE upload SET multipart = NULL WHERE object_key = ?1")?
-                    .execute([&key])?;
-            }
-            let arrived = arrive(c, &key, bytes, sha256, at)?;
-            if arrived == Arrived::Unknown && ours {
+            let Some(id) = ours else {
+                return arrive(c, &key, bytes, sha256, at);
+            };
+            // Its parts are the object now.
+            c.prepare_cached("UPDATE upload SET multipart = NULL WHERE id = ?1")?
+                .execute([id])?;
+            let replaced = c
+                .prepare_cached("SELECT 1 FROM upload WHERE object_key = ?1 AND id <> ?2")?
+                .exists((&key, id))?;
+            let arrived = if replaced {
+                Arrived::Unknown
+            } else {
+                arrive(c, &key, bytes, sha256, at)?
+            };
+            if arrived == Arrived::Unknown {
+                c.prepare_cached("DELETE FROM upload WHERE id = ?1")?
+                    .execute([id])?;
                 garbage_object::add(c, &key, false, true)?;
             }
             Ok(arrived)

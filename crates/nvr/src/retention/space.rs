@@ -7,8 +7,11 @@ use oriel_api::{Result, StorageSettings, Timestamp};
 use oriel_store::{Candidate, Held, Retired, Walk, Which};
 use tracing::info;
 
-use super::{BATCH, Retention, SHOWS_AFTER, age_limit, by_size};
+use super::{BATCH, LOOK_AGAIN, Retention, SHOWS_AFTER, age_limit, by_size};
 use crate::{Nvr, disk};
+
+/// Files that are tried before deletion counts as impossible.
+const PROBES: usize = 3;
 
 impl Retention {
     /// Makes room before the reserve is touched. Gives whether there is nothing left to delete
@@ -31,13 +34,13 @@ impl Retention {
         if need == 0 {
             return Ok(false);
         }
-        // Bytes that cannot be deleted from the disk do not make room, however many rows go.
-        let (_, kept) = self.nvr.sweep_files().await?;
-        if kept > 0 {
-            return Ok(free < reserve);
-        }
         let held = self.nvr.store.held().await?;
-        let mut freed = 0;
+        let Some((before, probed)) = self.deletes(&held, settings, now).await? else {
+            return Ok(free < reserve);
+        };
+        let mut rows = probed.len();
+        let mut freed: u64 = probed.iter().map(|r| r.bytes).sum();
+        need = need.saturating_sub(freed);
         for which in [
             Which::Copies,
             Which::Local { waiting: false },
@@ -52,22 +55,74 @@ impl Retention {
             }
             let gone = self.oldest_of_all(&held, which, need).await?;
             let bytes: u64 = gone.iter().map(|r| r.bytes).sum();
-            self.early.note(&gone, |channel| {
-                let held = held.iter().find(|h| h.channel == *channel);
-                held.and_then(|h| age_limit(h, settings, now))
-            });
+            self.note_early(&gone, &held, settings, now);
+            rows += gone.len();
             freed += bytes;
             need = need.saturating_sub(bytes);
         }
         if freed > 0 {
             let (_, kept) = self.nvr.sweep_files().await?;
-            if kept > 0 {
+            if kept >= before + rows {
+                self.refuses = Some((kept, Instant::now() + LOOK_AGAIN));
                 return Ok(free < reserve);
             }
             self.freed = Some((free, freed, Instant::now()));
             info!(bytes = freed, "made room on the disk");
         }
         Ok(need > 0 && free.saturating_add(unseen).saturating_add(freed) < reserve)
+    }
+
+    /// Whether files can be deleted: bytes that stay on the disk make no room, however many rows
+    /// go. Gives how many files cannot be, and what was deleted to find out; `None` when nothing
+    /// can be deleted at present.
+    async fn deletes(
+        &mut self,
+        held: &[Held],
+        settings: &StorageSettings,
+        now: Timestamp,
+    ) -> Result<Option<(usize, Vec<Retired>)>> {
+        let (_, before) = self.nvr.sweep_files().await?;
+        if let Some((kept, until)) = self.refuses
+            && before >= kept
+            && Instant::now() < until
+        {
+            return Ok(None);
+        }
+        self.refuses = None;
+        let mut probed = Vec::new();
+        if before == 0 {
+            return Ok(Some((0, probed)));
+        }
+        // Some file cannot be deleted, by itself perhaps: another one tells.
+        for _ in 0..PROBES {
+            let mut gone = self.oldest_of_all(held, Which::Copies, 1).await?;
+            if gone.is_empty() {
+                let which = Which::Local { waiting: false };
+                gone = self.oldest_of_all(held, which, 1).await?;
+            }
+            self.note_early(&gone, held, settings, now);
+            let tried = before + probed.len() + gone.len();
+            probed.extend(gone);
+            let (_, kept) = self.nvr.sweep_files().await?;
+            if kept < tried {
+                return Ok(Some((before, probed)));
+            }
+        }
+        self.refuses = Some((before + probed.len(), Instant::now() + LOOK_AGAIN));
+        Ok(None)
+    }
+
+    fn note_early(
+        &mut self,
+        gone: &[Retired],
+        held: &[Held],
+        settings: &StorageSettings,
+        now: Timestamp,
+    ) {
+        self.early.note(gone, |channel| {
+            let held = held.iter().find(|h| h.channel == *channel);
+            held.and_then(|h| age_limit(h, settings, now))
+        });
     }
 
     /// Takes the oldest of all channels together until so many bytes are gone.

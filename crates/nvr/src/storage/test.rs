@@ -173,8 +173,9 @@ impl Nvr {
             .map_err(|_| {
                 Error::unavailable("The storage is too slow: the test did not end in two minutes.")
             })??;
+        // Also of what is not saved yet: whoever tests saves next.
+        capabilities::remember(&self.store, &settings, &saved, capabilities).await?;
         if as_saved {
-            capabilities::remember(&self.store, &settings, capabilities).await?;
             self.storage.again.notify_one();
         }
         Ok(report)

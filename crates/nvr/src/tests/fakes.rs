@@ -96,6 +96,8 @@ pub(super) struct Worker {
     pub(super) deleted: Mutex<Vec<(ChannelId, Timestamp)>>,
     pub(super) removed: Mutex<Vec<ChannelId>>,
     pub(super) refuses_deletion: AtomicBool,
+    /// The start of a file that cannot be deleted.
+    pub(super) stuck: Mutex<Option<Timestamp>>,
     /// How the disk stands; every deletion frees `frees` bytes of it.
     pub(super) sight: Mutex<Option<DiskSight>>,
     pub(super) frees: AtomicU64,
@@ -125,7 +127,9 @@ impl WorkerLink for Worker {
         self.removed.lock().unwrap().push(channel.clone());
     }
     async fn delete_segment(&self, channel: &ChannelId, start: Timestamp) -> Result<()> {
-        if self.refuses_deletion.load(Ordering::SeqCst) {
+        if self.refuses_deletion.load(Ordering::SeqCst)
+            || *self.stuck.lock().unwrap() == Some(start)
+        {
             return Err(Error::new(ErrorCode::StorageUnavailable, "Read-only."));
         }
         let mut deleted = self.deleted.lock().unwrap();

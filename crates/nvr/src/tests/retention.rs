@@ -317,6 +317,24 @@ async fn files_that_cannot_be_deleted_cost_no_more_rows() {
 }
 
 #[tokio::test]
+async fn one_file_that_cannot_be_deleted_does_not_let_the_disk_fill() {
+    let mut s = Scene::new(3 * GB).await;
+    let door = s.channel("door").await;
+    for hours in (1..=20).rev() {
+        s.segment(&door, hours).await;
+    }
+    let oldest = Timestamp::from_ms(NOON - 20 * 3_600_000);
+    *s.r.worker.stuck.lock().unwrap() = Some(oldest);
+    let deleted = |s: &Scene| s.r.worker.deleted.lock().unwrap().len();
+    s.round().await;
+    assert_eq!((s.left(&door).await.len(), deleted(&s)), (17, 2));
+    // It fills again, and the file is still there.
+    s.disk(2 * GB);
+    s.round().await;
+    assert_eq!((s.left(&door).await.len(), deleted(&s)), (16, 3));
+}
+
+#[tokio::test]
 async fn a_clock_that_leaps_ahead_does_not_delete_everything() {
     let mut s = Scene::new(50 * GB).await;
     let door = s.channel("door").await;

@@ -145,10 +145,14 @@ impl Nvr {
 impl UploadQueue for Nvr {
     async fn uploads_due(&self, busy: &[UploadId], limit: usize) -> Result<Vec<UploadTask>> {
         let now = self.clock_now();
-        let tasks = self.store.uploads_due(now, busy.to_vec(), limit).await?;
+        let sent: Vec<_> = {
+            let mut in_flight = self.uploads.in_flight();
+            // What the worker does not name any more it has let go.
+            in_flight.retain(|(id, _)| busy.contains(id));
+            in_flight.iter().cloned().collect()
+        };
+        let tasks = self.store.uploads_due(now, sent, limit).await?;
         let mut in_flight = self.uploads.in_flight();
-        // What the worker does not name any more it has let go.
-        in_flight.retain(|(id, _)| busy.contains(id));
         in_flight.extend(tasks.iter().map(|t| (t.id, t.key.clone())));
         drop(in_flight);
         Ok(tasks)
@@ -193,7 +197,7 @@ impl UploadQueue for Nvr {
         }
         let arrived = self
             .store
-            .object_arrived(done.key, done.bytes, Some(done.sha256), now, true)
+            .object_arrived(done.key, done.bytes, Some(done.sha256), now, Some(id))
             .await?;
         self.uploads.landed(id);
         match arrived {
@@ -252,7 +256,7 @@ impl UploadQueue for Nvr {
         let now = self.clock_now();
         let arrived = self
             .store
-            .object_arrived(key.to_owned(), bytes, None, now, false)
+            .object_arrived(key.to_owned(), bytes, None, now, None)
             .await?;
         if arrived == Arrived::Noted {
             self.retention.notify_one();

@@ -1,7 +1,7 @@
 //! Clips through their life: made, made again, named, listed and deleted.
 
 use super::*;
-use crate::tests::Temporary;
+use crate::{Arrived, tests::Temporary};
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_ms(ms)
@@ -134,6 +134,7 @@ async fn one_that_is_made_again_is_uploaded_as_it_is_then() {
         reason: None,
     };
     s.clip_made(id(1), file(vec![hole])).await.unwrap().unwrap();
+    let old = s.uploads_due(at(0), Vec::new(), 9).await.unwrap().remove(0);
     s.clip_again(id(1)).await.unwrap();
     let whole = MadeFile {
         bytes: 50,
@@ -144,6 +145,22 @@ async fn one_that_is_made_again_is_uploaded_as_it_is_then() {
     let due = s.uploads_due(at(0), Vec::new(), 9).await.unwrap();
     assert_eq!(due.len(), 1);
     assert_eq!((due[0].bytes, due[0].sha256), (50, Some([8; 32])));
+    // The old file was on its way: nothing else has its name until that is over, and gone.
+    let sent = vec![(old.id, old.key.clone())];
+    assert!(s.uploads_due(at(0), sent, 9).await.unwrap().is_empty());
+    let arrived = s.object_arrived(old.key.clone(), 50, None, at(9), Some(old.id));
+    assert_eq!(arrived.await.unwrap(), Arrived::Unknown);
+    assert!(
+        s.uploads_due(at(9), Vec::new(), 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let garbage = s.garbage_objects(0, 9).await.unwrap().remove(0);
+    let gone = vec![(garbage.id, false, true)];
+    s.garbage_objects_gone(gone).await.unwrap();
+    let due = s.uploads_due(at(9), Vec::new(), 9).await.unwrap();
+    assert_eq!((due.len(), due[0].bytes), (1, 50));
 }
 
 #[tokio::test]

@@ -95,6 +95,33 @@ async fn what_is_made_stays_when_it_is_stopped_and_only_the_rest_is_made_again()
 }
 
 #[tokio::test]
+async fn one_that_is_made_again_has_its_new_manifest_uploaded() {
+    let t = Temporary::new().await;
+    let (_, door) = t.camera("Door", "rtsp://door/1").await;
+    let (_, yard) = t.camera("Yard", "rtsp://yard/1").await;
+    let s = &t.store;
+    s.uploading_set(true).await.unwrap();
+    let row = s.export_insert(new(&[&door, &yard], 1)).await.unwrap();
+    s.export_part_made(row.parts[0].number, file())
+        .await
+        .unwrap();
+    let manifests = async || -> Vec<u64> {
+        let due = s.uploads_due(at(0), Vec::new(), 9).await.unwrap();
+        let manifests = due.iter().filter(|u| u.key == row.manifest_key);
+        manifests.map(|u| u.bytes).collect()
+    };
+    for bytes in [7, 8] {
+        let failed = s.export_part_failed(row.parts[1].number, "No.".into());
+        failed.await.unwrap();
+        let ended = s.export_ended(id(1), ExportStatus::Partial, None, Some(bytes));
+        ended.await.unwrap();
+        assert_eq!(manifests().await, [bytes]);
+        assert!(s.export_again(id(1)).await.unwrap().0);
+        assert!(manifests().await.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_one_takes_its_uploaded_manifest_along() {
     let t = Temporary::new().await;
     let (_, door) = t.camera("Door", "rtsp://door/1").await;

@@ -121,6 +121,34 @@ fn an_upgrade_leaves_a_copy_and_a_failed_one_changes_nothing() {
     assert!(!Path::new(&part).exists());
 }
 
+#[test]
+fn what_waited_before_an_upgrade_waits_after_it_and_its_number_is_not_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("oriel.db");
+    let c = open_with(&path, &MIGRATIONS[..3]).unwrap();
+    c.execute_batch(
+        "INSERT INTO export VALUES (1, 'eeeeeeeeeeee', 0, 1, 'mp4', 1, 'finished', NULL,
+           'exports/eeeeeeeeeeee/manifest.json', 5, 0);
+         INSERT INTO upload (id, at_ms, object_key, bytes, manifest, multipart)
+           VALUES (7, 0, 'exports/eeeeeeeeeeee/manifest.json', 5, 1, 'parts');",
+    )
+    .unwrap();
+    drop(c);
+    let c = open_with(&path, MIGRATIONS).unwrap();
+    let one = |sql: &str| -> i64 { c.query_row(sql, [], |r| r.get(0)).unwrap() };
+    assert_eq!(one("SELECT id FROM upload WHERE multipart = 'parts'"), 7);
+    assert_eq!(one("SELECT waiting FROM backlog"), 1);
+    c.execute("DELETE FROM upload", []).unwrap();
+    assert_eq!(one("SELECT waiting FROM backlog"), 0);
+    assert_eq!(one("SELECT count(*) FROM garbage_multipart"), 1);
+    c.execute(
+        "INSERT INTO upload (at_ms, object_key, bytes, manifest) VALUES (0, 'x', 5, 1)",
+        [],
+    )
+    .unwrap();
+    assert_eq!(one("SELECT id FROM upload"), 8);
+}
+
 /// The files as they lie on the disk at a power cut: database and log, nothing closed.
 fn cut(from: &Path, to: &Path, torn: usize) {
     std::fs::copy(from, to).unwrap();

@@ -247,7 +247,7 @@ impl Store {
 
 /// What has a local copy is not stored any more.
 fn forget_stored(connection: &Connection, table: &str, before: Timestamp) -> Result<()> {
-    let sql = format!("UPDATE {table} SET stored_ms = NULL WHERE local = 1 AND stored_ms < ?1");
+    let sql = format!("UPDATE {table} SET stored_ms = NULL WHERE local = 1 AND stored_ms <= ?1");
     connection.execute(&sql, [before.ms()])?;
     Ok(())
 }

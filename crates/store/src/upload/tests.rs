@@ -1,7 +1,7 @@
 //! The queue: what gets into it, in which order it leaves, and that news may come twice, late and
 //! in any order.
 
-use oriel_api::{EventKind, Range, UploadPolicy, link::SegmentClosed};
+use oriel_api::{ClipId, EventKind, Range, UploadPolicy, link::SegmentClosed};
 
 use super::*;
 use crate::{
@@ -44,8 +44,8 @@ async fn starts(t: &Temporary) -> Vec<i64> {
         .collect()
 }
 
-async fn arrived(t: &Temporary, key: &str, bytes: u64, ours: bool) -> Arrived {
-    let sum = ours.then_some(SUM);
+async fn arrived(t: &Temporary, key: &str, bytes: u64, ours: Option<UploadId>) -> Arrived {
+    let sum = ours.map(|_| SUM);
     t.store
         .object_arrived(key.into(), bytes, sum, at(99), ours)
         .await
@@ -85,7 +85,7 @@ async fn the_oldest_goes_first_and_a_failed_one_waits_alone() {
     assert!(left.len() == 2 && !left.contains(&first.id));
     assert_eq!(t.store.uploads_next().await.unwrap(), Some(at(50)));
     assert_eq!(due(&t, 50).await[0].tries, 1);
-    let busy = vec![first.id];
+    let busy = vec![(first.id, first.key.clone())];
     let rest = t.store.uploads_due(at(50), busy, 1).await.unwrap();
     assert_eq!((rest.len(), rest[0].id == first.id), (1, false));
     t.store.uploads_hurry().await.unwrap();
@@ -128,9 +128,12 @@ async fn news_of_an_object_is_noted_once_whoever_brings_it() {
             .unwrap()
     };
     assert_eq!(row().await.state, oriel_api::SegmentState::Uploading);
-    assert_eq!(arrived(&t, &task.key, 999, false).await, Arrived::Unknown);
-    assert_eq!(arrived(&t, &task.key, 1000, false).await, Arrived::Noted);
-    assert_eq!(arrived(&t, &task.key, 1000, true).await, Arrived::Known);
+    assert_eq!(arrived(&t, &task.key, 999, None).await, Arrived::Unknown);
+    assert_eq!(arrived(&t, &task.key, 1000, None).await, Arrived::Noted);
+    assert_eq!(
+        arrived(&t, &task.key, 1000, Some(task.id)).await,
+        Arrived::Known
+    );
     let row = row().await;
     assert_eq!(row.state, oriel_api::SegmentState::Stored);
     assert_eq!(row.object_key.as_deref(), Some(task.key.as_str()));
@@ -149,7 +152,10 @@ async fn an_object_whose_row_went_while_it_was_uploaded_is_garbage() {
     t.store.camera_remove(camera, true, at(1)).await.unwrap();
     while t.store.purge_some(10).await.unwrap() > 0 {}
     assert!(due(&t, 0).await.is_empty());
-    assert_eq!(arrived(&t, &task.key, 1000, true).await, Arrived::Unknown);
+    assert_eq!(
+        arrived(&t, &task.key, 1000, Some(task.id)).await,
+        Arrived::Unknown
+    );
     let garbage = t.store.garbage_objects(0, 9).await.unwrap();
     assert_eq!(
         (garbage.len(), garbage[0].object_key.as_str()),
@@ -157,8 +163,57 @@ async fn an_object_whose_row_went_while_it_was_uploaded_is_garbage() {
     );
     // What is not ours is left alone.
     let foreign = format!("recordings/{channel}/1970/01/01/5-5.mp4");
-    assert_eq!(arrived(&t, &foreign, 1, false).await, Arrived::Unknown);
+    assert_eq!(arrived(&t, &foreign, 1, None).await, Arrived::Unknown);
     assert_eq!(t.store.garbage_objects(0, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_waits_to_be_deleted_in_the_bucket_is_not_sent_there_before_it_is_gone() {
+    let (t, channel) = recorder(UploadPolicy::All).await;
+    t.segment(&channel, 0, 30_000).await;
+    let task = due(&t, 0).await.remove(0);
+    arrived(&t, &task.key, 1000, Some(task.id)).await;
+    let row = t.store.recording(channel.clone(), at(0)).await.unwrap();
+    t.store.retire_stored(vec![row.unwrap().id]).await.unwrap();
+    // The age in the bucket was raised meanwhile.
+    let filled = t.store.uploads_backfill(channel.clone(), at(-1), None, 9);
+    filled.await.unwrap();
+    assert_eq!(t.store.backlog().await.unwrap().waiting, 1);
+    assert!(due(&t, 0).await.is_empty());
+    let garbage = t.store.garbage_stored(0, 9).await.unwrap().remove(0);
+    let gone = vec![(garbage.id, garbage.object_key.unwrap())];
+    t.store.garbage_stored_gone(gone).await.unwrap();
+    assert_eq!(due(&t, 0).await[0].key, task.key);
+}
+
+#[tokio::test]
+async fn an_upload_that_nobody_waits_for_is_not_made_again() {
+    let (t, _) = recorder(UploadPolicy::All).await;
+    let (camera, yard) = t.camera("Yard", "rtsp://yard/1").await;
+    t.segment(&yard, 0, 30_000).await;
+    let task = due(&t, 0).await.remove(0);
+    // The row stays while something needs it, and so does its place in the queue.
+    let clip = NewClip {
+        id: ClipId::from_random([1; 12]),
+        channel: yard,
+        name: String::new(),
+        range: Range {
+            start: at(0),
+            end: at(9),
+        },
+        exact: false,
+        with_audio: false,
+        object_key: "clips/x/y.mp4".into(),
+        at: at(0),
+    };
+    t.store.clip_insert(clip).await.unwrap();
+    t.store.camera_remove(camera, true, at(1)).await.unwrap();
+    assert_eq!(due(&t, 0).await.len(), 1);
+    assert_eq!(
+        arrived(&t, &task.key, 1000, Some(task.id)).await,
+        Arrived::Unknown
+    );
+    assert_eq!(t.store.backlog().await.unwrap(), Backlog::default());
 }
 
 #[tokio::test]
@@ -215,7 +270,7 @@ async fn another_destination_gets_what_is_still_here() {
         t.segment(&channel, n * 30_000, (n + 1) * 30_000).await;
     }
     for task in due(&t, 0).await {
-        arrived(&t, &task.key, 1000, true).await;
+        arrived(&t, &task.key, 1000, Some(task.id)).await;
     }
     assert_eq!(
         t.store
@@ -270,7 +325,7 @@ async fn another_place_for_clips_gets_clips_alone() {
     };
     t.store.clip_made(id, made).await.unwrap().unwrap();
     for task in due(&t, 0).await {
-        arrived(&t, &task.key, task.bytes, true).await;
+        arrived(&t, &task.key, task.bytes, Some(task.id)).await;
     }
     assert!(due(&t, i64::MAX).await.is_empty());
     t.store.uploads_redirect_made(at(100)).await.unwrap();
@@ -334,7 +389,7 @@ async fn what_the_bucket_would_not_keep_is_not_queued_again() {
     // Neither what has just reached the age nor what is older, but what is locked.
     assert_eq!(starts(&t).await, [30_000, 120_000, 150_000]);
     for task in due(&t, 0).await {
-        arrived(&t, &task.key, 1000, true).await;
+        arrived(&t, &task.key, 1000, Some(task.id)).await;
     }
     // A day later, at another destination.
     let since = Some(at(150_000));
@@ -418,7 +473,7 @@ async fn parts_of_an_upload_whose_footage_is_deleted_are_garbage_and_those_of_a_
     t.store.retire(vec![row.unwrap().id], true).await.unwrap();
     assert_eq!(broken_off(&t).await, [(task.key, "one".to_owned())]);
     let other = begun(&t, &channel, 60_000, "two").await;
-    arrived(&t, &other.key, 1000, true).await;
+    arrived(&t, &other.key, 1000, Some(other.id)).await;
     assert!(due(&t, 0).await.is_empty());
     assert_eq!(broken_off(&t).await.len(), 1);
 }
