@@ -282,9 +282,9 @@ impl Store {
 fn export(c: &Connection, row: &ExportRow) -> Result<bool> {
     let added = c
         .prepare_cached(
-            "INSERT INTO export (public_id, start_ms, end_ms, format, with_audio, status,
+            "INSERT INTO export (public_id, start_ms, end_ms, format, with_audio, status, reason,
                manifest_key, manifest_bytes, created_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
         )?
         .execute((
             row.id.as_str(),
@@ -293,6 +293,7 @@ fn export(c: &Connection, row: &ExportRow) -> Result<bool> {
             text::word(&row.format)?,
             row.with_audio,
             text::word(&row.status)?,
+            &row.reason,
             &row.manifest_key,
             row.manifest_bytes.map(size),
             row.created.ms(),
@@ -475,7 +476,7 @@ mod tests {
             format: ExportFormat::Mp4,
             with_audio: false,
             status: ExportStatus::Partial,
-            reason: None,
+            reason: Some("One is missing.".into()),
             manifest_key: "exports/eeeeeeeeeeee/manifest.json".into(),
             manifest_bytes: Some(3),
             created: at(15),

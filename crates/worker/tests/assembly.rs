@@ -144,7 +144,7 @@ async fn recorded_in(each: u32, seconds: usize) -> (Bench, SharedStores, Vec<Seg
         footage.audio(0.0, seconds as f64),
         0.0,
     );
-    let rows = bench.record(&footage, frames).await;
+    let rows = bench.record_on(&footage, frames).await;
     assert!(rows.len() >= seconds / each as usize, "{}", rows.len());
     (bench, stores, rows)
 }
@@ -207,6 +207,29 @@ async fn what_is_gone_or_damaged_is_a_hole_with_a_cause() {
     let none = make(&bench, order(&rows, 0, 12_000)).await.unwrap_err();
     assert_eq!(none.code, ErrorCode::NotFound);
     nothing_left(&bench);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_away_is_waited_for() {
+    let (bench, _, rows) = recorded(12).await;
+    let (here, away) = (bench.root(), bench.dir.path().join("away"));
+    std::fs::rename(&here, &away).unwrap();
+    // What is left of a disk that is not connected.
+    std::fs::create_dir(&here).unwrap();
+    let none = make(&bench, order(&rows, 0, 12_000)).await.unwrap_err();
+    assert_eq!(none.code, ErrorCode::StorageUnavailable);
+    std::fs::remove_dir(&here).unwrap();
+    std::fs::rename(&away, &here).unwrap();
+    // The worker takes it again by itself.
+    let mut made = make(&bench, order(&rows, 0, 12_000)).await;
+    for _ in 0..600 {
+        if made.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        made = make(&bench, order(&rows, 0, 12_000)).await;
+    }
+    assert!(made.unwrap().gaps.is_empty());
 }
 
 #[tokio::test]

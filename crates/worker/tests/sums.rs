@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use support::*;
 
 async fn destination(root: &Path) -> Stores {
+    std::fs::create_dir(root).unwrap();
     FolderBucket::set_up(root).await.unwrap();
     let folder = Bucket::Folder(FolderBucket::open(root, None).await.unwrap());
     let mut stores = Stores::none();

@@ -416,24 +416,35 @@ impl Bench {
 
     /// Records frames as one run and stops.
     pub async fn record(&self, footage: &Footage, frames: Vec<Frame>) -> Vec<SegmentClosed> {
+        let rows = self.record_on(footage, frames).await;
+        self.worker.stop().await;
+        rows
+    }
+
+    /// Records frames as one run.
+    pub async fn record_on(&self, footage: &Footage, frames: Vec<Frame>) -> Vec<SegmentClosed> {
         let mut sink = self.open(footage);
         for frame in frames {
             sink.push(frame);
         }
         assert_eq!(sink.dropped(), 0);
         sink.close(reason(), Some(1.5));
-        self.stop().await;
+        self.ended().await;
         self.nvr.rows()
     }
 
     /// Stops when all runs that began are reported to have ended.
     pub async fn stop(&self) {
+        self.ended().await;
+        self.worker.stop().await;
+    }
+
+    async fn ended(&self) {
         until("all runs have ended", || {
             let told = self.nvr.told();
             let count = |what: &str| told.iter().filter(|t| t.starts_with(what)).count();
             count("run ") > 0 && count("run ") == count("end ")
         })
         .await;
-        self.worker.stop().await;
     }
 }
