@@ -1,6 +1,6 @@
 //! The HTTP API as a script would use it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use oriel_api::{
@@ -150,6 +150,12 @@ impl Api {
     /// Tries storage again at once.
     pub fn retry_storage(&self) -> Result<Storage> {
         self.ok("POST", "/storage/retry", Some(json!({})))
+    }
+
+    /// Has what is kept of a kind moved to a folder.
+    pub fn move_place(&self, kind: &str, root: &Path) -> Result<Storage> {
+        let body = json!({ "kind": kind, "root": root });
+        self.ok("POST", "/storage/places", Some(body))
     }
 
     /// Those of the last events that are of a kind, the newest first.

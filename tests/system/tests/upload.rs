@@ -218,3 +218,29 @@ fn a_segment_that_changed_on_the_disk_is_told_and_not_passed_off_as_recorded() {
     let kept = all.iter().find(|s| s.start == waiting.start).unwrap();
     assert!(kept.local && kept.state == SegmentState::Local, "{kept:?}");
 }
+
+#[test]
+fn what_waits_is_uploaded_although_its_folder_is_moved_meanwhile() {
+    let mut scene = Scene::new(RecorderOptions::default());
+    scene.storage.fail(Fault::Down);
+    scene.wait_status("some wait", |s| s.uploads.waiting > 2);
+    let root = scene.recorder.data().join("elsewhere");
+    fs::create_dir(&root).unwrap();
+    scene.storage.fail(Fault::None);
+    scene.api().move_place("recordings", &root).unwrap();
+    scene.api().retry_storage().unwrap();
+    scene.wait_status("everything is moved", |s| {
+        s.places.iter().all(|p| p.moving_from.is_none())
+    });
+    scene.camera.kill().unwrap();
+    let segments = wait::within(PATIENCE, "everything is stored", || {
+        let waiting = scene.api().storage().ok()?.uploads.waiting;
+        let all = scene.api().segments(&scene.id).ok()?;
+        let stored = all.iter().all(|s| s.state == SegmentState::Stored);
+        (waiting == 0 && stored).then_some(all)
+    });
+    assert_eq!(scene.api().count_events(EventKind::UploadLost).unwrap(), 0);
+    let objects = scene.storage.objects().unwrap();
+    let recordings = objects.keys().filter(|k| k.starts_with("site/recordings/"));
+    assert_eq!(recordings.count(), segments.len());
+}
