@@ -81,12 +81,39 @@ impl S3Bucket {
             // Whose fault is it? A file that differs from what is known will never be accepted.
             let now = source.sums(false).await?;
             if options.sha256 != Some(now.sha256) {
-                return Err(BucketError::Local(std::io::ErrorKind::InvalidData));
+                return self.had_before(key, source, &sums).await;
             }
         }
         let (etag, echo) = sent?;
         self.confirmed(key, source, sums, confirms, etag, echo)
             .await
+    }
+
+    /// A file differs from what it must be, and the store refused it. Some have taken it all the
+    /// same, and it may not stay; others still have the right one, from before.
+    async fn had_before(
+        &self,
+        key: &ObjectKey,
+        source: &Source,
+        sums: &Sums,
+    ) -> Result<Stored, BucketError> {
+        match self.get(key, None).await {
+            Ok(object) => {
+                let (size, etag) = (object.size, object.etag.clone());
+                if size == source.len() && object.sha256().await? == sums.sha256 {
+                    return Ok(Stored {
+                        size,
+                        sha256: sums.sha256,
+                        etag,
+                        verified: Verified::ReadBack,
+                    });
+                }
+                self.delete(key).await?;
+            }
+            Err(BucketError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        Err(BucketError::Local(std::io::ErrorKind::InvalidData))
     }
 
     async fn sums(

@@ -518,6 +518,11 @@ async fn a_damaged_source_is_noticed(bucket: Bucket) {
         bucket.put(&key("a/damaged"), &source, &options).await,
         invalid
     );
+    // Some stores keep what they refuse.
+    assert_eq!(
+        bucket.stat(&key("a/damaged")).await,
+        Err(BucketError::NotFound)
+    );
     std::fs::write(file.path(), noise(5000, 1)).unwrap();
     let put = bucket
         .put(&key("a/cut"), &source, &PutOptions::default())
