@@ -183,8 +183,8 @@ impl Place {
         let Some(mark) = lock(&self.inner).mark.clone() else {
             return;
         };
-        let root = spool.root();
-        match on_disk(move || {
+        let (root, known) = (spool.root(), mark.clone());
+        let seen = on_disk(move || {
             let same = look(&root)?.mark.as_ref() == Some(&mark);
             if same {
                 // A file system that found itself damaged turns read-only.
@@ -192,8 +192,12 @@ impl Place {
             }
             Ok(same)
         })
-        .await
-        {
+        .await;
+        // Another folder was taken meanwhile: what was seen says nothing about it.
+        if lock(&self.inner).mark.as_ref() != Some(&known) {
+            return;
+        }
+        match seen {
             Ok(true) => {}
             Ok(false) => {
                 self.refuse(DiskFault::Missing, MISSING.into());
@@ -203,9 +207,7 @@ impl Place {
             }
         }
     }
-}
 
-impl Place {
     /// Whether what is not found is gone for good: every folder that may hold it is looked at
     /// now, and is the one that is known.
     pub(crate) async fn vouches(&self, spool: &Spool) -> bool {
