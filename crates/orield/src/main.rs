@@ -1,5 +1,6 @@
 //! `orield`: the recorder without a window, and the commands beside it.
 
+mod arenas;
 mod command;
 
 use std::process::ExitCode;
@@ -31,6 +32,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if matches!(arguments.command, Command::Serve(_)) {
+        arenas::limit();
+    }
     logging::init(match arguments.command {
         Command::Serve(_) => "info",
         _ => "warn",

@@ -223,6 +223,17 @@ fn a_second_recorder_on_the_same_folder_is_refused() {
     recorder.end();
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn it_keeps_few_heaps() {
+    let data = tempfile::tempdir().unwrap();
+    let recorder = Recorder::start(data.path());
+    let environment = std::fs::read(format!("/proc/{}/environ", recorder.child.id())).unwrap();
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    assert!(environment.contains("MALLOC_ARENA_MAX=2\0"), "{environment}");
+    recorder.end();
+}
+
 /// A slow disk may hold other phases of the stop; each has its budget.
 #[cfg(unix)]
 fn assert_viewers_did_not_hold_it(log: &str) {
