@@ -230,7 +230,10 @@ fn it_keeps_few_heaps() {
     let recorder = Recorder::start(data.path());
     let environment = std::fs::read(format!("/proc/{}/environ", recorder.child.id())).unwrap();
     let environment = String::from_utf8_lossy(&environment).into_owned();
-    assert!(environment.contains("MALLOC_ARENA_MAX=2\0"), "{environment}");
+    assert!(
+        environment.contains("MALLOC_ARENA_MAX=2\0"),
+        "{environment}"
+    );
     recorder.end();
 }
 
