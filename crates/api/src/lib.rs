@@ -12,16 +12,19 @@ mod dispatch;
 mod error;
 mod event;
 mod export;
+mod forecast;
 mod id;
 pub mod link;
 mod live;
 mod operations;
 mod permission;
+mod protection;
 mod recording;
 mod schema;
 mod secret;
 mod snapshot;
 mod storage;
+mod storage_test;
 mod system;
 mod time;
 
@@ -33,15 +36,18 @@ pub use dispatch::{Accepted, AuditEntry, Method, Operation, Scope, Scoped, accep
 pub use error::{Error, ErrorBody, ErrorCode, Result};
 pub use event::*;
 pub use export::*;
+pub use forecast::*;
 pub use id::{CameraId, ChannelId, ClipId, ExportId, SnapshotId};
 pub use live::*;
 pub use operations::{OPERATIONS, Operations, dispatch};
 pub use permission::Permission;
+pub use protection::*;
 pub use recording::*;
 pub use schema::{coerce, openapi};
 pub use secret::{Credentials, Secret};
 pub use snapshot::*;
 pub use storage::*;
+pub use storage_test::*;
 pub use system::*;
 pub use time::{Range, Timestamp};
 
