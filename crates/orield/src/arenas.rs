@@ -1,8 +1,9 @@
 //! How many heaps the C library keeps.
 //!
 //! glibc gives threads heaps of their own, eight for every processor, and what one has freed is
-//! of no use to another. A recorder has many threads that wait most of the time: with two heaps it
-//! needs a sixth less memory. Only the environment can say so before the first thread, so the
+//! of no use to another. A recorder has many threads that wait most of the time: with four heaps
+//! it needs a tenth less memory while it uploads; with two, threads would wait for each other.
+//! Only the environment can say so before the first thread, so the
 //! program begins again with it; the process stays the same one.
 
 /// Begins again with few heaps, where that is of use and nobody has chosen a number. Comes back
@@ -24,7 +25,7 @@ pub(crate) fn limit() {
     if let Some(name) = arguments.next() {
         again.arg0(name);
     }
-    let _ = again.args(arguments).env(NAME, "2").exec();
+    let _ = again.args(arguments).env(NAME, "4").exec();
 }
 
 /// Other systems' heaps are not one for every thread.

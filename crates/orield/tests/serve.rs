@@ -231,7 +231,7 @@ fn it_keeps_few_heaps() {
     let environment = std::fs::read(format!("/proc/{}/environ", recorder.child.id())).unwrap();
     let environment = String::from_utf8_lossy(&environment).into_owned();
     assert!(
-        environment.contains("MALLOC_ARENA_MAX=2\0"),
+        environment.contains("MALLOC_ARENA_MAX=4\0"),
         "{environment}"
     );
     recorder.end();
