@@ -2,9 +2,9 @@
 //!
 //! glibc gives threads heaps of their own, eight for every processor, and what one has freed is
 //! of no use to another. A recorder has many threads that wait most of the time: with four heaps
-//! it needs a tenth less memory while it uploads; with two, threads would wait for each other.
-//! Only the environment can say so before the first thread, so the
-//! program begins again with it; the process stays the same one.
+//! it needs a tenth less memory while it uploads; with two, threads would wait for each other. Only
+//! the environment can say so before the first thread, so the program begins again with it; the
+//! process stays the same one.
 
 /// Begins again with few heaps, where that is of use and nobody has chosen a number. Comes back
 /// when there is nothing to do or it does not work, which costs only memory.

@@ -100,6 +100,10 @@ impl Retention {
                 let which = Which::Local { waiting: false };
                 gone = self.oldest_of_all(held, which, 1).await?;
             }
+            // What is left waits for its upload: the deletion itself tells.
+            if gone.is_empty() {
+                return Ok(Some((before, probed)));
+            }
             self.note_early(&gone, held, settings, now);
             let tried = before + probed.len() + gone.len();
             probed.extend(gone);
